@@ -1,0 +1,110 @@
+"""Elementary functions whose values and gradients are finite everywhere.
+
+Each singular formula uses the double-`where`: the argument is replaced by a safe
+value *before* the division or root, so that the branch not taken cannot send NaN
+into the gradient.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from ivg.typing import Array
+
+
+def matmul(a: Array, b: Array) -> Array:
+    """Matrix product in full float32 precision on every platform.
+
+    Args:
+      a: `[..., M, K]`.
+      b: `[..., K, N]` or `[K]`.
+
+    Returns:
+      `a @ b`, never in TF32 or bfloat16, which accelerators use by default.
+    """
+    return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
+
+
+def safe_divide(numerator: Array, denominator: Array, fallback: float = 0.0) -> Array:
+    """Quotient that is `fallback`, with zero gradient, where the divisor is zero.
+
+    Args:
+      numerator: `[...]`.
+      denominator: `[...]`, broadcastable with `numerator`.
+      fallback: value where `denominator == 0`.
+
+    Returns:
+      `[...]` quotient; differentiable in both arguments.
+    """
+    is_zero = denominator == 0
+    quotient = numerator / jnp.where(is_zero, 1, denominator)
+    return jnp.where(is_zero, fallback, quotient)
+
+
+def safe_sqrt(x: Array) -> Array:
+    """Square root that is zero, with zero gradient, for `x <= 0`.
+
+    Args:
+      x: `[...]`.
+
+    Returns:
+      `[...]` root.
+    """
+    is_positive = x > 0
+    return jnp.where(is_positive, jnp.sqrt(jnp.where(is_positive, x, 1)), 0)
+
+
+def safe_norm(x: Array, axis: int = -1, keepdims: bool = False) -> Array:
+    """Euclidean norm whose gradient at the zero vector is zero, not NaN.
+
+    Args:
+      x: `[..., D]`.
+      axis: the axis that is summed.
+      keepdims: whether the summed axis stays, with length one.
+
+    Returns:
+      `[...]` (or `[..., 1]`) norm. Components are scaled by the largest one
+      first, so that squares neither overflow nor underflow.
+    """
+    largest = jnp.max(jnp.abs(x), axis=axis, keepdims=True)
+    scale = jax.lax.stop_gradient(jnp.where(largest > 0, largest, 1))
+    norm = scale * safe_sqrt(jnp.sum((x / scale) ** 2, axis=axis, keepdims=True))
+    return norm if keepdims else jnp.squeeze(norm, axis)
+
+
+def safe_normalize(x: Array, axis: int = -1) -> Array:
+    """Unit vector along `x`; the zero vector stays zero, with zero gradient.
+
+    Args:
+      x: `[..., D]`.
+      axis: the axis of the components.
+
+    Returns:
+      `[..., D]` vectors of norm one (or zero).
+    """
+    return safe_divide(x, safe_norm(x, axis=axis, keepdims=True))
+
+
+def safe_atan2(y: Array, x: Array) -> Array:
+    """Angle of `(x, y)` in (-pi, pi], zero with zero gradient at the origin.
+
+    Args:
+      y: `[...]`.
+      x: `[...]`.
+
+    Returns:
+      `[...]` angle in radians.
+    """
+    at_origin = (x == 0) & (y == 0)
+    return jnp.where(at_origin, 0, jnp.arctan2(y, jnp.where(at_origin, 1, x)))
+
+
+def wrap_angle(angle_rad: Array) -> Array:
+    """The same angle in [-pi, pi).
+
+    Args:
+      angle_rad: `[...]` radians, any size.
+
+    Returns:
+      `[...]` radians; the gradient is one almost everywhere.
+    """
+    return (angle_rad + jnp.pi) % (2 * jnp.pi) - jnp.pi

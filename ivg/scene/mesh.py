@@ -1,0 +1,181 @@
+"""Triangle meshes and the padded library that scenes draw their shapes from.
+
+A mesh is topology (faces, edges: integers, fixed) and vertex attributes (floats,
+differentiable). Faces are counter-clockwise seen from outside. Vertices that share
+a position may differ in normal or uv; where the normals differ, the edge between
+them is a crease.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+from ivg.numerics import safe_normalize
+from ivg.typing import Array
+
+
+@struct.dataclass
+class Mesh:
+    """One triangle mesh in its own frame (y up, metres).
+
+    Attributes:
+      vertices: `[V, 3]` metres.
+      normals: `[V, 3]` unit outward normals.
+      uv: `[V, 2]` texture coordinates, v up.
+      faces: `[F, 3]` int32 vertex indices, counter-clockwise from outside.
+      edges: `[E, 4]` int32: two vertices and the two faces beside them. The
+        second face is -1 at a border and at a crease: there the picture is
+        discontinuous from wherever it is seen; elsewhere only where one of the
+        two faces is turned away.
+      vertex_mask: `[V]` bool, False for padding.
+      face_mask: `[F]` bool, False for padding.
+      edge_mask: `[E]` bool, False for padding.
+    """
+
+    vertices: Array
+    normals: Array
+    uv: Array
+    faces: Array
+    edges: Array
+    vertex_mask: Array
+    face_mask: Array
+    edge_mask: Array
+
+
+def vertex_normals(vertices: Array, faces: Array) -> Array:
+    """Smooth normals: the area-weighted mean of the faces around each vertex.
+
+    Args:
+      vertices: `[V, 3]` metres.
+      faces: `[F, 3]` int32.
+
+    Returns:
+      `[V, 3]` unit normals (zero for a vertex of no face or of degenerate faces
+      only). Differentiable in the vertices.
+    """
+    a, b, c = (vertices[faces[:, i]] for i in range(3))
+    weighted = jnp.cross(b - a, c - a)
+    total = jnp.zeros_like(vertices)
+    for corner in range(3):
+        total = total.at[faces[:, corner]].add(weighted)
+    return safe_normalize(total)
+
+
+def make_mesh(vertices, faces, normals=None, uv=None) -> Mesh:
+    """A mesh from arrays, with its edges found.
+
+    Args:
+      vertices: `[V, 3]` metres, finite.
+      faces: `[F, 3]` vertex indices, counter-clockwise from outside.
+      normals: `[V, 3]` unit normals; smooth ones are made if absent.
+      uv: `[V, 2]` texture coordinates; zero if absent.
+
+    Returns:
+      `Mesh` without padding.
+
+    Raises:
+      ValueError: for a wrong shape, an index out of range, no face, or values
+        that are not finite.
+    """
+    vertices = np.asarray(vertices, np.float64)
+    faces = np.asarray(faces)
+    _check(vertices, faces)
+    dtype = jnp.result_type(float)
+    position = jnp.asarray(vertices, dtype)
+    faces = jnp.asarray(faces, jnp.int32)
+    if normals is None:
+        normals = vertex_normals(position, faces)
+    if uv is None:
+        uv = np.zeros((len(vertices), 2))
+    edges = find_edges(vertices, np.asarray(faces), np.asarray(normals))
+    return Mesh(
+        vertices=position,
+        normals=jnp.asarray(normals, dtype),
+        uv=jnp.asarray(uv, dtype),
+        faces=faces,
+        edges=jnp.asarray(edges, jnp.int32),
+        vertex_mask=jnp.ones(len(vertices), bool),
+        face_mask=jnp.ones(len(faces), bool),
+        edge_mask=jnp.ones(len(edges), bool),
+    )
+
+
+def _check(vertices: np.ndarray, faces: np.ndarray) -> None:
+    if vertices.ndim != 2 or vertices.shape[1] != 3:
+        raise ValueError(f"vertices must have shape [V, 3], got {vertices.shape}")
+    if faces.ndim != 2 or faces.shape[1] != 3 or len(faces) == 0:
+        raise ValueError(f"faces must have shape [F, 3] with F > 0, got {faces.shape}")
+    if faces.min() < 0 or faces.max() >= len(vertices):
+        raise ValueError(
+            f"face indices must be in [0, {len(vertices)}), "
+            f"got {faces.min()} to {faces.max()}"
+        )
+    if not np.isfinite(vertices).all():
+        raise ValueError("vertices must be finite")
+
+
+def find_edges(vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray):
+    """Edges with the faces beside them, and -1 where the mesh is discontinuous.
+
+    Vertices at equal positions are taken as one, so a seam of uv is no border. An
+    edge is a crease, and keeps one row for each of its faces, where the two faces
+    give it different normals, or where it has more than two faces.
+
+    Args:
+      vertices: `[V, 3]`.
+      faces: `[F, 3]` int.
+      normals: `[V, 3]` unit normals.
+
+    Returns:
+      `[E, 4]` int32 NumPy array as in `Mesh.edges`.
+    """
+    _, welded = np.unique(vertices, axis=0, return_inverse=True)
+    welded = welded.reshape(-1)
+    half = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    face_of = np.tile(np.arange(len(faces)), 3)
+    proper = welded[half[:, 0]] != welded[half[:, 1]]
+    half, face_of = half[proper], face_of[proper]
+    flip = welded[half[:, 0]] > welded[half[:, 1]]
+    half[flip] = half[flip][:, ::-1]
+    key = welded[half]
+    order = np.lexsort((face_of, key[:, 1], key[:, 0]))
+    half, face_of, key = half[order], face_of[order], key[order]
+    _, first, count = np.unique(key, axis=0, return_index=True, return_counts=True)
+    pair = first[count == 2]
+    agree = np.sum(normals[half[pair]] * normals[half[pair + 1]], -1) > 0.99
+    smooth = pair[agree.all(-1)]
+    joined = np.column_stack([half[smooth], face_of[smooth], face_of[smooth + 1]])
+    single = np.setdiff1d(np.arange(len(half)), np.concatenate([smooth, smooth + 1]))
+    lone = np.column_stack([half[single], face_of[single], np.full(len(single), -1)])
+    return np.concatenate([joined, lone]).astype(np.int32)
+
+
+def pad_mesh(mesh: Mesh, num_vertices: int, num_faces: int, num_edges: int) -> Mesh:
+    """The same mesh with room to spare, so that it can be stacked with others.
+
+    Args:
+      mesh: mesh.
+      num_vertices: vertices after padding.
+      num_faces: faces after padding.
+      num_edges: edges after padding.
+
+    Returns:
+      `Mesh` whose added entries are zero and masked out.
+    """
+
+    def pad(x, size):
+        return jnp.pad(x, [(0, size - x.shape[0])] + [(0, 0)] * (x.ndim - 1))
+
+    return Mesh(
+        vertices=pad(mesh.vertices, num_vertices),
+        normals=pad(mesh.normals, num_vertices),
+        uv=pad(mesh.uv, num_vertices),
+        faces=pad(mesh.faces, num_faces),
+        edges=pad(mesh.edges, num_edges),
+        vertex_mask=pad(mesh.vertex_mask, num_vertices),
+        face_mask=pad(mesh.face_mask, num_faces),
+        edge_mask=pad(mesh.edge_mask, num_edges),
+    )
+
+
+__all__ = ["Mesh", "find_edges", "make_mesh", "pad_mesh", "vertex_normals"]
