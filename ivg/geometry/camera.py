@@ -6,13 +6,17 @@ the centre of the first pixel is at (0.5, 0.5). Depth is the distance along the
 optical axis, positive in front, in metres.
 """
 
+import math
+
 import jax.numpy as jnp
-import numpy as np
 from flax import struct
 
 from ivg.geometry import rotation
 from ivg.numerics import matmul, safe_divide
 from ivg.typing import Array
+
+
+FOV_RAD = math.radians(50.0)
 
 
 @struct.dataclass
@@ -57,7 +61,7 @@ def make_camera(
     *,
     height: int,
     width: int,
-    fov_rad=np.deg2rad(50.0),
+    fov_rad=FOV_RAD,
     near=0.01,
 ) -> Camera:
     """A camera with square pixels, centred on its image.
@@ -229,6 +233,7 @@ def pixel_centres(height: int, width: int) -> Array:
 
 
 __all__ = [
+    "FOV_RAD",
     "Camera",
     "camera_from_world",
     "focal_from_fov",
