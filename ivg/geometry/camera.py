@@ -15,7 +15,6 @@ from ivg.geometry import rotation
 from ivg.numerics import matmul, safe_divide
 from ivg.typing import Array
 
-
 FOV_RAD = math.radians(50.0)
 
 

@@ -1,0 +1,169 @@
+"""Which faces, and which silhouette edges, are seen at each pixel.
+
+Visibility is integer and has no derivative. All that is differentiable is computed
+from these indices by plain JAX (`fragments`, `antialias`). Two backends answer the
+same contract: `cpu` (Numba kernels called by XLA) and `reference` (pure XLA, any
+platform).
+"""
+
+import functools
+import warnings
+
+import jax
+import jax.numpy as jnp
+
+from ivg.render import visibility_reference
+from ivg.typing import Array
+
+BACKENDS = ("cpu", "reference")
+CULLING = ("none", "back", "front")
+
+
+@functools.cache
+def _cpu_kernels():
+    """The module of CPU kernels, or None with a warning where it cannot load."""
+    try:
+        from ivg.render import visibility_cpu
+
+        visibility_cpu.load()
+        return visibility_cpu
+    except Exception as error:  # noqa: BLE001 - any failure has the same mend
+        warnings.warn(
+            f"the CPU rasterizer cannot load ({error}); the slower reference "
+            "rasterizer takes its place",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None
+
+
+def _dispatch(name: str, backend: str | None, *args, **static):
+    """Calls one backend, by default the best one for the platform of the program."""
+    if backend not in (None, *BACKENDS):
+        raise ValueError(f"backend must be one of {BACKENDS} or None, got {backend!r}")
+    reference = functools.partial(getattr(visibility_reference, name), **static)
+    kernels = None if backend == "reference" else _cpu_kernels()
+    if kernels is None:
+        return reference(*args)
+    kernel = functools.partial(getattr(kernels, name), **static)
+    if backend == "cpu":
+        return kernel(*args)
+    return jax.lax.platform_dependent(*args, cpu=kernel, default=reference)
+
+
+def orientation(vertices: Array, faces: Array) -> Array:
+    """On which side each face is seen.
+
+    Args:
+      vertices: `[V, 3]` homogeneous pixel coordinates.
+      faces: `[F, 3]` int32.
+
+    Returns:
+      `[F]` determinant of the three vertices: positive where the face is seen
+      from its front (its vertices run counter-clockwise), zero edge-on. True for
+      faces that cross the plane of the camera, too.
+    """
+    a, b, c = (vertices[faces[:, i]] for i in range(3))
+    return -jnp.sum(jnp.cross(b - a, c - a) * a, -1)
+
+
+def visibility(
+    vertices: Array,
+    faces: Array,
+    face_mask: Array,
+    *,
+    near: Array,
+    height: int,
+    width: int,
+    num_layers: int = 1,
+    cull: str = "none",
+    backend: str | None = None,
+) -> Array:
+    """The faces that cover each pixel centre, from front to back.
+
+    A face covers a pixel centre that lies in it or on its border. Faces that cross
+    the near plane are cut there; nothing is dropped for lack of room. At equal
+    depth the face with the lower index comes first.
+
+    Args:
+      vertices: `[V, 3]` homogeneous pixel coordinates `(x w, y w, w)` with `w` the
+        depth in metres, of any sign.
+      faces: `[F, 3]` int32 vertex indices.
+      face_mask: `[F]` bool; False leaves a face out.
+      near: `[]` least visible depth, metres, positive.
+      height: image rows.
+      width: image columns.
+      num_layers: number `K` of layers.
+      cull: "none", or "back" or "front" to leave out the faces turned that way.
+      backend: "cpu", "reference", or None for the platform's best.
+
+    Returns:
+      `[K, H, W]` int32 face index, -1 for background. No gradient.
+
+    Raises:
+      ValueError: for an unknown `cull` or `backend`, or wrong shapes.
+
+    Source: Olano and Greer, Triangle scan conversion using 2D homogeneous
+    coordinates, 1997: no face is clipped; the near plane is a fourth half plane.
+    """
+    if vertices.ndim != 2 or vertices.shape[1] != 3:
+        raise ValueError(f"vertices must have shape [V, 3], got {vertices.shape}")
+    if cull not in CULLING:
+        raise ValueError(f"cull must be one of {CULLING}, got {cull!r}")
+    vertices = jax.lax.stop_gradient(vertices)
+    near = jax.lax.stop_gradient(jnp.asarray(near, vertices.dtype))
+    if cull != "none":
+        front = orientation(vertices, faces) > 0
+        face_mask = face_mask & (front if cull == "back" else ~front)
+    return _dispatch(
+        "visible_faces", backend, vertices, faces, face_mask, near,
+        shape=(num_layers, height, width),
+    )  # fmt: skip
+
+
+def edge_visibility(
+    vertices: Array,
+    faces: Array,
+    face_group: Array,
+    edges: Array,
+    edge_mask: Array,
+    face_index: Array,
+    *,
+    near: Array,
+    backend: str | None = None,
+) -> Array:
+    """The edge of discontinuity that passes between neighbouring pixel centres.
+
+    An edge counts if one of its faces is turned towards the camera and the other
+    away, or if it has one face only (a border or a crease). It is seen between two
+    pixels if the one on the side of its face shows the same node, and the other
+    shows nothing nearer than the edge. Of several, the nearest is kept.
+
+    Steep edges (at least 45 degrees) are looked for between pixels side by side,
+    flat ones between pixels one above the other, so that a straight edge is found
+    exactly once per row, or once per column.
+
+    Args:
+      vertices: `[V, 3]` homogeneous pixel coordinates.
+      faces: `[F, 3]` int32.
+      face_group: `[F]` int32 node of each face.
+      edges: `[E, 4]` int32, as in `Mesh.edges`.
+      edge_mask: `[E]` bool.
+      face_index: `[K, H, W]` from `visibility`; the first layer is used.
+      near: `[]` least visible depth, metres.
+      backend: "cpu", "reference", or None for the platform's best.
+
+    Returns:
+      `[2, H, W]` int32 edge index, -1 for none: at `[0, y, x]` between the pixels
+      `(x, y)` and `(x + 1, y)`, at `[1, y, x]` between `(x, y)` and `(x, y + 1)`.
+      No gradient.
+    """
+    vertices = jax.lax.stop_gradient(vertices)
+    near = jax.lax.stop_gradient(jnp.asarray(near, vertices.dtype))
+    return _dispatch(
+        "visible_edges", backend, vertices, faces, face_group, edges, edge_mask, near,
+        face_index,
+    )  # fmt: skip
+
+
+__all__ = ["BACKENDS", "CULLING", "edge_visibility", "orientation", "visibility"]

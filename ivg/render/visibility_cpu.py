@@ -1,0 +1,478 @@
+"""Which faces and edges cover each pixel: Numba kernels for the CPU.
+
+Everything per face or edge is computed in double precision. A face is the set of
+pixel centres in four half planes: its three edges and the near plane. On a row of
+pixels each half plane bounds x from one side at `slope * y + offset`, and the two
+faces beside an edge get bit-equal bounds for it, so that no pixel falls between.
+"""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numba import carray
+
+from ivg.render import ffi
+from ivg.typing import Array
+
+_EDGE_TOLERANCE = 1e-4
+
+
+@ffi.jit
+def _edge_function(p, q, out):
+    """Cross product of homogeneous points: the line through them, antisymmetric."""
+    out[0] = p[1] * q[2] - p[2] * q[1]
+    out[1] = p[2] * q[0] - p[0] * q[2]
+    out[2] = p[0] * q[1] - p[1] * q[0]
+
+
+@ffi.jit
+def _setup_plane(a, b, c, plane):
+    """Inverse depth `plane . (x, y, 1)` of a face; returns its determinant."""
+    ux, uy, uw = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+    vx, vy, vw = c[0] - a[0], c[1] - a[1], c[2] - a[2]
+    nx, ny, nw = uy * vw - uw * vy, uw * vx - ux * vw, ux * vy - uy * vx
+    determinant = nx * a[0] + ny * a[1] + nw * a[2]
+    if determinant != 0:
+        plane[0] = nx / determinant
+        plane[1] = ny / determinant
+        plane[2] = nw / determinant
+    return determinant
+
+
+@ffi.jit
+def _clipped_box(points, near, box):
+    """Bounding box in pixels of the part of a face beyond the near plane."""
+    box[0], box[1], box[2], box[3] = np.inf, -np.inf, np.inf, -np.inf
+    for i in range(3):
+        p, q = points[i], points[(i + 1) % 3]
+        if p[2] >= near:
+            _extend(box, p[0] / p[2], p[1] / p[2])
+        if (p[2] >= near) != (q[2] >= near):
+            t = (near - p[2]) / (q[2] - p[2])
+            x, y = p[0] + t * (q[0] - p[0]), p[1] + t * (q[1] - p[1])
+            _extend(box, x / near, y / near)
+
+
+@ffi.jit
+def _extend(box, x, y):
+    box[0], box[1] = min(box[0], x), max(box[1], x)
+    box[2], box[3] = min(box[2], y), max(box[3], y)
+
+
+@ffi.jit
+def _row_bounds(lines, is_lower, num_lines, y, x0, x1):
+    """First and last column whose centre satisfies all bounds on this row."""
+    low, high = x0 + 0.5, x1 + 0.5
+    for i in range(num_lines):
+        bound = lines[i, 0] * y + lines[i, 1]
+        if is_lower[i]:
+            low = max(low, bound)
+        else:
+            high = min(high, bound)
+    return int(math.ceil(low - 0.5)), int(math.floor(high - 0.5))
+
+
+@ffi.jit
+def _add_half_plane(a, b, c, lines, is_lower, count, rows):
+    """Adds `a x + b y + c >= 0`; horizontal ones bound the rows instead."""
+    if a != 0:
+        lines[count, 0], lines[count, 1] = -b / a, -c / a
+        is_lower[count] = a > 0
+        return count + 1
+    if b > 0:
+        rows[0] = max(rows[0], -c / b)
+    elif b < 0:
+        rows[1] = min(rows[1], -c / b)
+    elif c < 0:
+        rows[0] = np.inf
+    return count
+
+
+@ffi.jit
+def _insert(face_index, inverse_depth, y, x, z, face):
+    """Puts a fragment into the sorted layers of a pixel, if it is near enough."""
+    k = face_index.shape[0] - 1
+    if not z > inverse_depth[k, y, x]:
+        return
+    while k > 0 and z > inverse_depth[k - 1, y, x]:
+        inverse_depth[k, y, x] = inverse_depth[k - 1, y, x]
+        face_index[k, y, x] = face_index[k - 1, y, x]
+        k -= 1
+    inverse_depth[k, y, x] = z
+    face_index[k, y, x] = face
+
+
+@ffi.jit
+def _rasterize(vertices, faces, mask, near, face_index, inverse_depth):
+    height, width = face_index.shape[1:]
+    points, line, plane = np.empty((3, 3)), np.empty(3), np.empty(3)
+    lines, is_lower = np.empty((4, 2)), np.empty(4, np.bool_)
+    box, rows = np.empty(4), np.empty(2)
+    for face in range(faces.shape[0]):
+        if not mask[face]:
+            continue
+        for i in range(3):
+            for j in range(3):
+                points[i, j] = vertices[faces[face, i], j]
+        if not math.isfinite(points.sum()):
+            continue
+        nearest = min(points[0, 2], points[1, 2], points[2, 2])
+        if not max(points[0, 2], points[1, 2], points[2, 2]) > near:
+            continue
+        _clipped_box(points, near, box)
+        if box[0] > width or box[1] < 0 or box[2] > height or box[3] < 0:
+            continue
+        determinant = _setup_plane(points[0], points[1], points[2], plane)
+        if not abs(determinant) > 0:
+            continue
+        x0 = int(max(0.0, math.ceil(box[0] - 0.5)))
+        x1 = int(min(width - 1.0, math.floor(box[1] - 0.5)))
+        rows[0], rows[1] = max(box[2], 0.0), min(box[3], float(height))
+        count = 0
+        sign = 1.0 if determinant > 0 else -1.0
+        for i in range(3):
+            _edge_function(points[(i + 1) % 3], points[(i + 2) % 3], line)
+            count = _add_half_plane(
+                sign * line[0],
+                sign * line[1],
+                sign * line[2],
+                lines,
+                is_lower,
+                count,
+                rows,
+            )
+        if nearest < near:
+            count = _add_half_plane(
+                -plane[0], -plane[1], 1 / near - plane[2], lines, is_lower, count, rows
+            )
+        if not rows[0] <= rows[1]:
+            continue
+        y0 = max(0, int(math.ceil(rows[0] - 0.5)))
+        y1 = min(height - 1, int(math.floor(rows[1] - 0.5)))
+        slope = np.float32(plane[0])
+        for y in range(y0, y1 + 1):
+            first, last = _row_bounds(lines, is_lower, count, y + 0.5, x0, x1)
+            start = np.float32(
+                plane[0] * (first + 0.5) + plane[1] * (y + 0.5) + plane[2]
+            )
+            for x in range(first, last + 1):
+                z = start + slope * np.float32(x - first)
+                _insert(face_index, inverse_depth, y, x, z, face)
+
+
+@ffi.jit
+def _visibility_batch(vertices, faces, mask, near, face_index, inverse_depth):
+    face_index[:] = -1
+    inverse_depth[:] = 0
+    for i in range(face_index.shape[0]):
+        _rasterize(
+            vertices[i], faces[i], mask[i], near[i], face_index[i], inverse_depth[i]
+        )
+
+
+@ffi.jit
+def _visibility_kernel(frame):
+    vertices, v_dims, v_rank, dtype = ffi.buffer_at(frame, 0, 0)
+    faces, f_dims, f_rank, _ = ffi.buffer_at(frame, 1, 0)
+    mask, _, _, _ = ffi.buffer_at(frame, 2, 0)
+    near, _, _, _ = ffi.buffer_at(frame, 3, 0)
+    out, dims, rank, _ = ffi.buffer_at(frame, 0, 1)
+    scratch, _, _, _ = ffi.buffer_at(frame, 1, 1)
+    batch = ffi.leading_size(dims, rank, 3)
+    num_v, num_f = v_dims[v_rank - 2], f_dims[f_rank - 2]
+    size = (batch, dims[rank - 3], dims[rank - 2], dims[rank - 1])
+    face_index = carray(ffi.as_int32(out), size)
+    inverse_depth = carray(ffi.as_float32(scratch), size)
+    index = carray(ffi.as_int32(faces), (batch, num_f, 3))
+    valid = carray(ffi.as_uint8(mask), (batch, num_f))
+    if dtype == ffi.FLOAT64:
+        _visibility_batch(
+            carray(ffi.as_float64(vertices), (batch, num_v, 3)),
+            index,
+            valid,
+            carray(ffi.as_float64(near), (batch,)),
+            face_index,
+            inverse_depth,
+        )
+    else:
+        _visibility_batch(
+            carray(ffi.as_float32(vertices), (batch, num_v, 3)),
+            index,
+            valid,
+            carray(ffi.as_float32(near), (batch,)),
+            face_index,
+            inverse_depth,
+        )
+
+
+@ffi.jit
+def _load(vertices, i, point):
+    for j in range(3):
+        point[j] = vertices[i, j]
+
+
+@ffi.jit
+def _orientation(vertices, face, points, plane):
+    """Sign of the determinant of a face: which side of it is seen."""
+    for i in range(3):
+        _load(vertices, face[i], points[i])
+    determinant = _setup_plane(points[0], points[1], points[2], plane)
+    return 1 if determinant > 0 else -1 if determinant < 0 else 0
+
+
+@ffi.jit
+def _clip_segment(p, q, near):
+    """Moves the end of a segment that is before the near plane onto it."""
+    for a, b in ((p, q), (q, p)):
+        if a[2] < near:
+            t = (near - a[2]) / (b[2] - a[2])
+            a[0] += t * (b[0] - a[0])
+            a[1] += t * (b[1] - a[1])
+            a[2] = near
+
+
+@ffi.jit
+def _inverse_depth_at(vertices, faces, face, x, y, points, plane):
+    """Inverse depth at a point of the image of the plane of a face."""
+    if _orientation(vertices, faces[face], points, plane) == 0:
+        return 0.0
+    return plane[0] * x + plane[1] * y + plane[2]
+
+
+@ffi.jit
+def _try_pair(
+    vertices, faces, group, face_index, edge, owner, z, x, y, inner, outer,
+    points, plane, slot, best, d, row, column,
+):  # fmt: skip
+    """Gives a pair of pixels to an edge that passes visibly between them.
+
+    The pixel on the side of the edge's face must show the same node, and the
+    surface in the other pixel must not lie before the edge.
+    """
+    if not z > best[d, row, column]:
+        return
+    inside = face_index[0, inner[0], inner[1]]
+    if inside < 0 or group[inside] != group[owner]:
+        return
+    outside = face_index[0, outer[0], outer[1]]
+    if outside >= 0:
+        limit = z * (1 + _EDGE_TOLERANCE)
+        at_centre = _inverse_depth_at(
+            vertices, faces, outside, outer[1] + 0.5, outer[0] + 0.5, points, plane
+        )
+        if at_centre > limit:
+            here = _inverse_depth_at(vertices, faces, outside, x, y, points, plane)
+            if not here <= limit:
+                return
+    best[d, row, column] = z
+    slot[d, row, column] = edge
+
+
+@ffi.jit
+def _order_along(p, q):
+    """Puts the ends in order of rows (steep edges) or columns; tells which."""
+    dx, dy = q[0] / q[2] - p[0] / p[2], q[1] / q[2] - p[1] / p[2]
+    steep = abs(dy) >= abs(dx)
+    if (dy if steep else dx) < 0:
+        for i in range(3):
+            p[i], q[i] = q[i], p[i]
+    return steep
+
+
+@ffi.jit
+def _side_of_face(vertices, face, p, q, line):
+    """On which side of the line through p and q the face lies, as a sign."""
+    _edge_function(p, q, line)
+    side = 0.0
+    for i in range(3):
+        value = 0.0
+        for j in range(3):
+            value += line[j] * vertices[face[i], j]
+        side = value if abs(value) > abs(side) else side
+    return side
+
+
+@ffi.jit
+def _walk_edge(
+    vertices, faces, group, face_index, edge, owner, p, q, steep, inner_first,
+    points, plane, slot, best,
+):  # fmt: skip
+    """Visits the pairs of neighbouring pixel centres that an edge passes between.
+
+    A steep edge passes between pixels side by side, once per row; a flat one
+    between pixels one above the other, once per column. `v` counts rows
+    (columns), `u` runs across.
+    """
+    across, along = (0, 1) if steep else (1, 0)
+    u0, v0 = p[across] / p[2], p[along] / p[2]
+    u1, v1 = q[across] / q[2], q[along] / q[2]
+    num_u, num_v = face_index.shape[2 - across], face_index.shape[2 - along]
+    z0, z1 = 1 / p[2], 1 / q[2]
+    if v1 <= 0 or v0 >= num_v:
+        return
+    first = int(math.ceil(max(v0, 0.0) - 0.5))
+    last = int(math.ceil(min(v1, float(num_v)) - 0.5))
+    for v in range(first, last):
+        t = (v + 0.5 - v0) / (v1 - v0)
+        crossing = u0 + t * (u1 - u0)
+        if not (crossing >= 0.5 and crossing < num_u - 0.5):
+            continue
+        u = int(math.floor(crossing - 0.5))
+        one, two = ((v, u), (v, u + 1)) if steep else ((u, v), (u + 1, v))
+        x, y = (crossing, v + 0.5) if steep else (v + 0.5, crossing)
+        _try_pair(
+            vertices, faces, group, face_index, edge, owner, z0 + t * (z1 - z0), x, y,
+            one if inner_first else two, two if inner_first else one,
+            points, plane, slot, best, along ^ 1, one[0], one[1],
+        )  # fmt: skip
+
+
+@ffi.jit
+def _find_edges(vertices, faces, group, edges, mask, near, face_index, slot, best):
+    points, plane, line = np.empty((3, 3)), np.empty(3), np.empty(3)
+    p, q = np.empty(3), np.empty(3)
+    sign = np.empty(faces.shape[0], np.int8)
+    for face in range(faces.shape[0]):
+        sign[face] = _orientation(vertices, faces[face], points, plane)
+    for edge in range(edges.shape[0]):
+        if not mask[edge]:
+            continue
+        owner, other = edges[edge, 2], edges[edge, 3]
+        if other >= 0 and sign[owner] == sign[other]:
+            continue
+        _load(vertices, edges[edge, 0], p)
+        _load(vertices, edges[edge, 1], q)
+        if not (math.isfinite(p.sum() + q.sum()) and max(p[2], q[2]) > near):
+            continue
+        _clip_segment(p, q, near)
+        steep = _order_along(p, q)
+        side = _side_of_face(vertices, faces[owner], p, q, line)
+        _walk_edge(
+            vertices, faces, group, face_index, edge, owner, p, q, steep,
+            side > 0 if steep else side < 0, points, plane, slot, best,
+        )  # fmt: skip
+
+
+@ffi.jit
+def _edges_batch(
+    vertices, faces, group, edges, mask, near, face_index, slot, best
+):  # fmt: skip
+    slot[:] = -1
+    best[:] = 0
+    for i in range(slot.shape[0]):
+        _find_edges(
+            vertices[i], faces[i], group[i], edges[i], mask[i], near[i],
+            face_index[i], slot[i], best[i],
+        )  # fmt: skip
+
+
+@ffi.jit
+def _edges_kernel(frame):
+    vertices, v_dims, v_rank, dtype = ffi.buffer_at(frame, 0, 0)
+    faces, f_dims, f_rank, _ = ffi.buffer_at(frame, 1, 0)
+    group, _, _, _ = ffi.buffer_at(frame, 2, 0)
+    edges, e_dims, e_rank, _ = ffi.buffer_at(frame, 3, 0)
+    mask, _, _, _ = ffi.buffer_at(frame, 4, 0)
+    near, _, _, _ = ffi.buffer_at(frame, 5, 0)
+    visible, i_dims, i_rank, _ = ffi.buffer_at(frame, 6, 0)
+    out, dims, rank, _ = ffi.buffer_at(frame, 0, 1)
+    scratch, _, _, _ = ffi.buffer_at(frame, 1, 1)
+    batch, height, width = (
+        ffi.leading_size(dims, rank, 3),
+        dims[rank - 2],
+        dims[rank - 1],
+    )
+    num_v, num_f, num_e = v_dims[v_rank - 2], f_dims[f_rank - 2], e_dims[e_rank - 2]
+    rest = (
+        carray(ffi.as_int32(faces), (batch, num_f, 3)),
+        carray(ffi.as_int32(group), (batch, num_f)),
+        carray(ffi.as_int32(edges), (batch, num_e, 4)),
+        carray(ffi.as_uint8(mask), (batch, num_e)),
+    )
+    face_index = carray(
+        ffi.as_int32(visible), (batch, layers, height, width)
+    )
+    slot = carray(ffi.as_int32(out), (batch, 2, height, width))
+    best = carray(ffi.as_float32(scratch), (batch, 2, height, width))
+    if dtype == ffi.FLOAT64:
+        _edges_batch(
+            carray(ffi.as_float64(vertices), (batch, num_v, 3)), *rest,
+            carray(ffi.as_float64(near), (batch,)), face_index, slot, best,
+        )  # fmt: skip
+    else:
+        _edges_batch(
+            carray(ffi.as_float32(vertices), (batch, num_v, 3)), *rest,
+            carray(ffi.as_float32(near), (batch,)), face_index, slot, best,
+        )  # fmt: skip
+
+
+_NAMES = ("ivg_visibility", "ivg_edge_visibility")
+
+
+@functools.cache
+def load() -> None:
+    """Compiles the kernels and makes them known to XLA; once per process.
+
+    Raises:
+      Exception: whatever Numba or XLA raise where they cannot run.
+    """
+    for name, kernel in zip(_NAMES, (_visibility_kernel, _edges_kernel), strict=True):
+        ffi.register(name, kernel)
+
+
+def visible_faces(
+    vertices: Array, faces: Array, mask: Array, near: Array, shape: tuple[int, int, int]
+) -> Array:
+    """See `ivg.render.visibility.visibility`, of which this is one backend.
+
+    Args:
+      vertices: `[V, 3]` homogeneous pixel coordinates, float32 or float64.
+      faces: `[F, 3]` int32.
+      mask: `[F]` bool.
+      near: `[]` metres, of the type of the vertices.
+      shape: layers, height and width of the result.
+
+    Returns:
+      `[K, H, W]` int32 face index, -1 for background.
+    """
+    load()
+    results = (
+        jax.ShapeDtypeStruct(shape, jnp.int32),
+        jax.ShapeDtypeStruct(shape, jnp.float32),
+    )
+    call = jax.ffi.ffi_call(_NAMES[0], results, vmap_method="broadcast_all")
+    return call(vertices, faces, mask, near)[0]
+
+
+def visible_edges(
+    vertices: Array, faces: Array, group: Array, edges: Array, mask: Array,
+    near: Array, face_index: Array,
+) -> Array:  # fmt: skip
+    """See `ivg.render.visibility.edge_visibility`, of which this is one backend.
+
+    Args:
+      vertices: `[V, 3]` homogeneous pixel coordinates, float32 or float64.
+      faces: `[F, 3]` int32.
+      group: `[F]` int32 node of each face.
+      edges: `[E, 4]` int32 as in `Mesh.edges`.
+      mask: `[E]` bool.
+      near: `[]` metres, of the type of the vertices.
+      face_index: `[K, H, W]` int32; the first layer is used.
+
+    Returns:
+      `[2, H, W]` int32 edge index, -1 where there is none.
+    """
+    load()
+    shape = (2, *face_index.shape[1:])
+    results = (
+        jax.ShapeDtypeStruct(shape, jnp.int32),
+        jax.ShapeDtypeStruct(shape, jnp.float32),
+    )
+    call = jax.ffi.ffi_call(_NAMES[1], results, vmap_method="broadcast_all")
+    return call(vertices, faces, group, edges, mask, near, face_index)[0]
+
+
+__all__ = ["load", "visible_edges", "visible_faces"]
