@@ -110,7 +110,7 @@ def render(
     image = jnp.concatenate([radiance * alpha, alpha], -1)[0]
     if mode == "antialias":
         edge_index = edge_visibility(
-            vertices, mesh.faces, _node_of_face(scene, mesh), mesh.edges,
+            vertices, mesh.faces, _node_of_face(scene, mesh), mesh.edges, mesh.edge_sharp,
             mesh.edge_mask, face_index, near=camera.near, backend=backend,
         )  # fmt: skip
         image = antialias(image, vertices, mesh.edges, edge_index)

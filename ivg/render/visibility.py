@@ -126,6 +126,7 @@ def edge_visibility(
     faces: Array,
     face_group: Array,
     edges: Array,
+    edge_sharp: Array,
     edge_mask: Array,
     face_index: Array,
     *,
@@ -134,10 +135,12 @@ def edge_visibility(
 ) -> Array:
     """The edge of discontinuity that passes between neighbouring pixel centres.
 
-    An edge counts if one of its faces is turned towards the camera and the other
-    away, or if it has one face only (a border or a crease). It is seen between two
-    pixels if the one on the side of its face shows the same node, and the other
-    shows nothing nearer than the edge. Of several, the nearest is kept.
+    An edge is an outline if it has one face only, or if one of its faces is turned
+    towards the camera and the other away. It is seen between two pixels if the one
+    on the side of its face shows the same node, and the other shows nothing nearer
+    than the edge. A sharp edge with both faces turned the same way is a crease; it
+    is seen if both pixels show the same node, and nothing nearer than the edge. Of
+    several edges the nearest is kept.
 
     Steep edges (at least 45 degrees) are looked for between pixels side by side,
     flat ones between pixels one above the other, so that a straight edge is found
@@ -148,6 +151,7 @@ def edge_visibility(
       faces: `[F, 3]` int32.
       face_group: `[F]` int32 node of each face.
       edges: `[E, 4]` int32, as in `Mesh.edges`.
+      edge_sharp: `[E]` bool, as in `Mesh.edge_sharp`.
       edge_mask: `[E]` bool.
       face_index: `[K, H, W]` from `visibility`; the first layer is used.
       near: `[]` least visible depth, metres.
@@ -161,7 +165,8 @@ def edge_visibility(
     vertices = jax.lax.stop_gradient(vertices)
     near = jax.lax.stop_gradient(jnp.asarray(near, vertices.dtype))
     return _dispatch(
-        "visible_edges", backend, vertices, faces, face_group, edges, edge_mask, near,
+        "visible_edges", backend, vertices, faces, face_group, edges, edge_sharp,
+        edge_mask, near,
         face_index,
     )  # fmt: skip
 

@@ -244,13 +244,14 @@ def _inverse_depth_at(vertices, faces, face, x, y, points, plane):
 
 @ffi.jit
 def _try_pair(
-    vertices, faces, group, face_index, edge, owner, z, x, y, inner, outer,
-    points, plane, slot, best, d, row, column,
+    vertices, faces, group, face_index, edge, owner, is_outline, z, x, y, inner,
+    outer, points, plane, slot, best, d, row, column,
 ):  # fmt: skip
     """Gives a pair of pixels to an edge that passes visibly between them.
 
-    The pixel on the side of the edge's face must show the same node, and the
-    surface in the other pixel must not lie before the edge.
+    The pixel on the side of the edge's face must show the same node, the other one
+    too if the edge is no outline but a crease; and the surface in the other pixel
+    must not lie before the edge.
     """
     if not z > best[d, row, column]:
         return
@@ -258,6 +259,8 @@ def _try_pair(
     if inside < 0 or group[inside] != group[owner]:
         return
     outside = face_index[0, outer[0], outer[1]]
+    if not is_outline and (outside < 0 or group[outside] != group[owner]):
+        return
     if outside >= 0:
         limit = z * (1 + _EDGE_TOLERANCE)
         at_centre = _inverse_depth_at(
@@ -297,8 +300,8 @@ def _side_of_face(vertices, face, p, q, line):
 
 @ffi.jit
 def _walk_edge(
-    vertices, faces, group, face_index, edge, owner, p, q, steep, inner_first,
-    points, plane, slot, best,
+    vertices, faces, group, face_index, edge, owner, is_outline, p, q, steep,
+    inner_first, points, plane, slot, best,
 ):  # fmt: skip
     """Visits the pairs of neighbouring pixel centres that an edge passes between.
 
@@ -324,14 +327,17 @@ def _walk_edge(
         one, two = ((v, u), (v, u + 1)) if steep else ((u, v), (u + 1, v))
         x, y = (crossing, v + 0.5) if steep else (v + 0.5, crossing)
         _try_pair(
-            vertices, faces, group, face_index, edge, owner, z0 + t * (z1 - z0), x, y,
+            vertices, faces, group, face_index, edge, owner, is_outline,
+            z0 + t * (z1 - z0), x, y,
             one if inner_first else two, two if inner_first else one,
             points, plane, slot, best, along ^ 1, one[0], one[1],
         )  # fmt: skip
 
 
 @ffi.jit
-def _find_edges(vertices, faces, group, edges, mask, near, face_index, slot, best):
+def _find_edges(
+    vertices, faces, group, edges, sharp, mask, near, face_index, slot, best
+):  # fmt: skip
     points, plane, line = np.empty((3, 3)), np.empty(3), np.empty(3)
     p, q = np.empty(3), np.empty(3)
     sign = np.empty(faces.shape[0], np.int8)
@@ -341,7 +347,8 @@ def _find_edges(vertices, faces, group, edges, mask, near, face_index, slot, bes
         if not mask[edge]:
             continue
         owner, other = edges[edge, 2], edges[edge, 3]
-        if other >= 0 and sign[owner] == sign[other]:
+        is_outline = other < 0 or sign[owner] != sign[other]
+        if not (is_outline or sharp[edge]):
             continue
         _load(vertices, edges[edge, 0], p)
         _load(vertices, edges[edge, 1], q)
@@ -351,20 +358,20 @@ def _find_edges(vertices, faces, group, edges, mask, near, face_index, slot, bes
         steep = _order_along(p, q)
         side = _side_of_face(vertices, faces[owner], p, q, line)
         _walk_edge(
-            vertices, faces, group, face_index, edge, owner, p, q, steep,
+            vertices, faces, group, face_index, edge, owner, is_outline, p, q, steep,
             side > 0 if steep else side < 0, points, plane, slot, best,
         )  # fmt: skip
 
 
 @ffi.jit
 def _edges_batch(
-    vertices, faces, group, edges, mask, near, face_index, slot, best
+    vertices, faces, group, edges, sharp, mask, near, face_index, slot, best
 ):  # fmt: skip
     slot[:] = -1
     best[:] = 0
     for i in range(slot.shape[0]):
         _find_edges(
-            vertices[i], faces[i], group[i], edges[i], mask[i], near[i],
+            vertices[i], faces[i], group[i], edges[i], sharp[i], mask[i], near[i],
             face_index[i], slot[i], best[i],
         )  # fmt: skip
 
@@ -375,26 +382,23 @@ def _edges_kernel(frame):
     faces, f_dims, f_rank, _ = ffi.buffer_at(frame, 1, 0)
     group, _, _, _ = ffi.buffer_at(frame, 2, 0)
     edges, e_dims, e_rank, _ = ffi.buffer_at(frame, 3, 0)
-    mask, _, _, _ = ffi.buffer_at(frame, 4, 0)
-    near, _, _, _ = ffi.buffer_at(frame, 5, 0)
-    visible, i_dims, i_rank, _ = ffi.buffer_at(frame, 6, 0)
+    sharp, _, _, _ = ffi.buffer_at(frame, 4, 0)
+    mask, _, _, _ = ffi.buffer_at(frame, 5, 0)
+    near, _, _, _ = ffi.buffer_at(frame, 6, 0)
+    visible, i_dims, i_rank, _ = ffi.buffer_at(frame, 7, 0)
     out, dims, rank, _ = ffi.buffer_at(frame, 0, 1)
     scratch, _, _, _ = ffi.buffer_at(frame, 1, 1)
-    batch, height, width = (
-        ffi.leading_size(dims, rank, 3),
-        dims[rank - 2],
-        dims[rank - 1],
-    )
+    batch = ffi.leading_size(dims, rank, 3)
+    height, width, layers = dims[rank - 2], dims[rank - 1], i_dims[i_rank - 3]
     num_v, num_f, num_e = v_dims[v_rank - 2], f_dims[f_rank - 2], e_dims[e_rank - 2]
     rest = (
         carray(ffi.as_int32(faces), (batch, num_f, 3)),
         carray(ffi.as_int32(group), (batch, num_f)),
         carray(ffi.as_int32(edges), (batch, num_e, 4)),
+        carray(ffi.as_uint8(sharp), (batch, num_e)),
         carray(ffi.as_uint8(mask), (batch, num_e)),
     )
-    face_index = carray(
-        ffi.as_int32(visible), (batch, layers, height, width)
-    )
+    face_index = carray(ffi.as_int32(visible), (batch, layers, height, width))
     slot = carray(ffi.as_int32(out), (batch, 2, height, width))
     best = carray(ffi.as_float32(scratch), (batch, 2, height, width))
     if dtype == ffi.FLOAT64:
@@ -448,8 +452,8 @@ def visible_faces(
 
 
 def visible_edges(
-    vertices: Array, faces: Array, group: Array, edges: Array, mask: Array,
-    near: Array, face_index: Array,
+    vertices: Array, faces: Array, group: Array, edges: Array, sharp: Array,
+    mask: Array, near: Array, face_index: Array,
 ) -> Array:  # fmt: skip
     """See `ivg.render.visibility.edge_visibility`, of which this is one backend.
 
@@ -458,6 +462,7 @@ def visible_edges(
       faces: `[F, 3]` int32.
       group: `[F]` int32 node of each face.
       edges: `[E, 4]` int32 as in `Mesh.edges`.
+      sharp: `[E]` bool as in `Mesh.edge_sharp`.
       mask: `[E]` bool.
       near: `[]` metres, of the type of the vertices.
       face_index: `[K, H, W]` int32; the first layer is used.
@@ -472,7 +477,7 @@ def visible_edges(
         jax.ShapeDtypeStruct(shape, jnp.float32),
     )
     call = jax.ffi.ffi_call(_NAMES[1], results, vmap_method="broadcast_all")
-    return call(vertices, faces, group, edges, mask, near, face_index)[0]
+    return call(vertices, faces, group, edges, sharp, mask, near, face_index)[0]
 
 
 __all__ = ["load", "visible_edges", "visible_faces"]

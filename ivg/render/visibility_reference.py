@@ -190,8 +190,8 @@ def _inner_first(triangle: Array, p: Array, q: Array, steep: Array) -> Array:
 
 
 def visible_edges(
-    vertices: Array, faces: Array, group: Array, edges: Array, mask: Array,
-    near: Array, face_index: Array,
+    vertices: Array, faces: Array, group: Array, edges: Array, sharp: Array,
+    mask: Array, near: Array, face_index: Array,
 ) -> Array:  # fmt: skip
     """See `ivg.render.visibility.edge_visibility`, of which this is one backend.
 
@@ -200,6 +200,7 @@ def visible_edges(
       faces: `[F, 3]` int32.
       group: `[F]` int32 node of each face.
       edges: `[E, 4]` int32 as in `Mesh.edges`.
+      sharp: `[E]` bool as in `Mesh.edge_sharp`.
       mask: `[E]` bool.
       near: `[]` metres.
       face_index: `[K, H, W]` int32; the first layer is used.
@@ -214,7 +215,8 @@ def visible_edges(
     owner, other = edges[:, 2], edges[:, 3]
     sign = jnp.sign(determinant)
     p, q = vertices[edges[:, 0]], vertices[edges[:, 1]]
-    active = mask & ((other < 0) | (sign[owner] != sign[other]))
+    outline = (other < 0) | (sign[owner] != sign[other])
+    active = mask & (outline | sharp)
     active &= jnp.maximum(p[:, 2], q[:, 2]) > near
     p, q = (jnp.where(active[:, None], v, 1) for v in (p, q))
     p, q, steep = _order_along(*_clip_segments(p, q, near))
@@ -249,7 +251,9 @@ def visible_edges(
             jnp.where(inner, second[1], column),
         )
         inside, outside = (shown[rows[i], columns[i]] for i in range(2))
-        same = (inside >= 0) & (group[inside] == group[owner[edge]])
+        node = group[owner[edge]]
+        same = (inside >= 0) & (group[inside] == node)
+        same &= outline[edge] | ((outside >= 0) & (group[outside] == node))
         limit = z * (1 + _EDGE_TOLERANCE)
         centre = at(outside, columns[1] + 0.5, rows[1] + 0.5)
         x = jnp.where(is_steep, crossing, v + 0.5)

@@ -200,6 +200,7 @@ def world_mesh(scene: Scene) -> Mesh:
         uv=shapes.uv,
         faces=faces,
         edges=edges,
+        edge_sharp=shapes.edge_sharp,
         vertex_mask=shapes.vertex_mask & visible,
         face_mask=shapes.face_mask & visible,
         edge_mask=shapes.edge_mask & visible,

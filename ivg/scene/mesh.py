@@ -23,10 +23,10 @@ class Mesh:
       normals: `[V, 3]` unit outward normals.
       uv: `[V, 2]` texture coordinates, v up.
       faces: `[F, 3]` int32 vertex indices, counter-clockwise from outside.
-      edges: `[E, 4]` int32: two vertices and the two faces beside them. The
-        second face is -1 at a border and at a crease: there the picture is
-        discontinuous from wherever it is seen; elsewhere only where one of the
-        two faces is turned away.
+      edges: `[E, 4]` int32: two vertices and the two faces beside them, the
+        second face -1 at a border.
+      edge_sharp: `[E]` bool, True at creases, where the two faces have different
+        normals, so that shading jumps there.
       vertex_mask: `[V]` bool, False for padding.
       face_mask: `[F]` bool, False for padding.
       edge_mask: `[E]` bool, False for padding.
@@ -37,6 +37,7 @@ class Mesh:
     uv: Array
     faces: Array
     edges: Array
+    edge_sharp: Array
     vertex_mask: Array
     face_mask: Array
     edge_mask: Array
@@ -87,13 +88,14 @@ def make_mesh(vertices, faces, normals=None, uv=None) -> Mesh:
         normals = vertex_normals(position, faces)
     if uv is None:
         uv = np.zeros((len(vertices), 2))
-    edges = find_edges(vertices, np.asarray(faces), np.asarray(normals))
+    edges, sharp = find_edges(vertices, np.asarray(faces), np.asarray(normals))
     return Mesh(
         vertices=position,
         normals=jnp.asarray(normals, dtype),
         uv=jnp.asarray(uv, dtype),
         faces=faces,
         edges=jnp.asarray(edges, jnp.int32),
+        edge_sharp=jnp.asarray(sharp, bool),
         vertex_mask=jnp.ones(len(vertices), bool),
         face_mask=jnp.ones(len(faces), bool),
         edge_mask=jnp.ones(len(edges), bool),
@@ -114,12 +116,13 @@ def _check(vertices: np.ndarray, faces: np.ndarray) -> None:
         raise ValueError("vertices must be finite")
 
 
-def find_edges(vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray):
-    """Edges with the faces beside them, and -1 where the mesh is discontinuous.
+def find_edges(
+    vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Edges with the faces beside them, and which of them are creases.
 
     Vertices at equal positions are taken as one, so a seam of uv is no border. An
-    edge is a crease, and keeps one row for each of its faces, where the two faces
-    give it different normals, or where it has more than two faces.
+    edge of more than two faces is a border of each.
 
     Args:
       vertices: `[V, 3]`.
@@ -127,7 +130,8 @@ def find_edges(vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray):
       normals: `[V, 3]` unit normals.
 
     Returns:
-      `[E, 4]` int32 NumPy array as in `Mesh.edges`.
+      `[E, 4]` int32 as in `Mesh.edges`, and `[E]` bool: whether the two faces
+      give the edge normals more than 8 degrees apart.
     """
     _, welded = np.unique(vertices, axis=0, return_inverse=True)
     welded = welded.reshape(-1)
@@ -137,17 +141,19 @@ def find_edges(vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray):
     half, face_of = half[proper], face_of[proper]
     flip = welded[half[:, 0]] > welded[half[:, 1]]
     half[flip] = half[flip][:, ::-1]
-    key = welded[half]
-    order = np.lexsort((face_of, key[:, 1], key[:, 0]))
-    half, face_of, key = half[order], face_of[order], key[order]
-    _, first, count = np.unique(key, axis=0, return_index=True, return_counts=True)
+    order = np.lexsort((face_of, *welded[half].T[::-1]))
+    half, face_of = half[order], face_of[order]
+    _, first, count = np.unique(
+        welded[half], axis=0, return_index=True, return_counts=True
+    )
     pair = first[count == 2]
     agree = np.sum(normals[half[pair]] * normals[half[pair + 1]], -1) > 0.99
-    smooth = pair[agree.all(-1)]
-    joined = np.column_stack([half[smooth], face_of[smooth], face_of[smooth + 1]])
-    single = np.setdiff1d(np.arange(len(half)), np.concatenate([smooth, smooth + 1]))
-    lone = np.column_stack([half[single], face_of[single], np.full(len(single), -1)])
-    return np.concatenate([joined, lone]).astype(np.int32)
+    joined = np.column_stack([half[pair], face_of[pair], face_of[pair + 1]])
+    single = np.setdiff1d(np.arange(len(half)), np.concatenate([pair, pair + 1]))
+    border = np.column_stack([half[single], face_of[single], np.full(len(single), -1)])
+    edges = np.concatenate([joined, border]).astype(np.int32)
+    sharp = np.concatenate([~agree.all(-1), np.zeros(len(border), bool)])
+    return edges, sharp
 
 
 def pad_mesh(mesh: Mesh, num_vertices: int, num_faces: int, num_edges: int) -> Mesh:
@@ -172,6 +178,7 @@ def pad_mesh(mesh: Mesh, num_vertices: int, num_faces: int, num_edges: int) -> M
         uv=pad(mesh.uv, num_vertices),
         faces=pad(mesh.faces, num_faces),
         edges=pad(mesh.edges, num_edges),
+        edge_sharp=pad(mesh.edge_sharp, num_edges),
         vertex_mask=pad(mesh.vertex_mask, num_vertices),
         face_mask=pad(mesh.face_mask, num_faces),
         edge_mask=pad(mesh.edge_mask, num_edges),
