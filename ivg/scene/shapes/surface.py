@@ -1,0 +1,302 @@
+"""Surfaces as grids of points over two parameters: the parts shapes are built of.
+
+Notation: a point function maps a row parameter `u` and a column `[3]`, which is
+`(angle, sign_a, sign_b)`, to a point `[3]`. Rows run along the part, columns around
+it, so that `d point/du x d point/d angle` points out of it. A curve is a control
+array `[K, 4, D]` of `K` cubic Bezier pieces; piece `k` is passed as `u` goes from
+`k` to `k + 1`. The sampled `u` and columns are constant, so every shape of a family
+has the same faces; the points are differentiable in whatever the point function
+closes over, and can be `vmap`ped.
+"""
+
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+from ivg.numerics import safe_normalize
+from ivg.scene.mesh import Mesh, make_mesh
+from ivg.scene.shapes.curve import cubic_path, vector
+from ivg.typing import Array
+
+PointFn = Callable[[Array, Array], Array]
+Box = tuple[float, float, float, float]
+UNIT_BOX: Box = (0.0, 0.0, 1.0, 1.0)
+NUDGE = 1e-3  # normals are taken this far inside the ends, where poles are regular
+
+
+@struct.dataclass
+class Patch:
+    """A smooth piece of surface: `R` rows of `C` points.
+
+    Attributes:
+      points: `[R, C, 3]` metres. On a closed patch the last column repeats the
+        first, bit for bit.
+      normals: `[R, C, 3]` unit outward normals.
+      uv: `[R, C, 2]` texture coordinates in [0, 1].
+      poles: whether all points of the first and of the last row are one (static).
+    """
+
+    points: Array
+    normals: Array
+    uv: Array
+    poles: tuple[bool, bool] = struct.field(pytree_node=False)
+
+
+def circle_columns(num: int) -> np.ndarray:
+    """Columns of a round part.
+
+    Args:
+      num: points around.
+
+    Returns:
+      `[num + 1, 3]`; the last repeats the first.
+    """
+    angle = np.linspace(0, 2 * np.pi, num + 1)
+    return np.column_stack([angle, np.zeros((num + 1, 2))])
+
+
+def corner_columns(steps: int) -> np.ndarray:
+    """Columns of a part whose section is a rectangle with rounded corners.
+
+    Args:
+      steps: steps around each corner.
+
+    Returns:
+      `[4 * (steps + 1) + 1, 3]`; the signs tell the corner that an angle is of.
+    """
+    angle = np.linspace(0, np.pi / 2, steps + 1)
+    corners = [(0, 1, 1), (1, -1, 1), (2, -1, -1), (3, 1, -1)]
+    columns = [
+        np.column_stack([k * np.pi / 2 + angle, np.tile((a, b), (steps + 1, 1))])
+        for k, a, b in corners
+    ]
+    return np.concatenate([*columns, [[2 * np.pi, 1, 1]]])
+
+
+def lathe(profile: Array) -> PointFn:
+    """A surface of revolution about the y axis.
+
+    Args:
+      profile: `[K, 4, 2]` radius and height; the body lies to its left.
+
+    Returns:
+      Point function for `circle_columns`.
+    """
+
+    def point(u, column):
+        radius, height = cubic_path(profile, u)
+        return vector(radius * jnp.cos(column[0]), height, radius * jnp.sin(column[0]))
+
+    return point
+
+
+def tube(axis: Array, binormal: Array, profile: Array, ridge: float = 0.0) -> PointFn:
+    """A generalised cylinder about a plane curve.
+
+    Args:
+      axis: `[A, 4, 3]` the curve, in metres.
+      binormal: `[3]` unit normal of its plane.
+      profile: `[K, 4, 3]` place on the axis in [0, A], half thickness in the plane
+        and half width across it.
+      ridge: `[]` depth of five rounded ridges, as a fraction of the radius.
+
+    Returns:
+      Point function for `circle_columns`.
+    """
+
+    def point(u, column):
+        place, thickness, width = cubic_path(profile, u)
+        centre, tangent = jax.jvp(
+            lambda s: cubic_path(axis, s), (place,), (jnp.ones_like(place),)
+        )
+        normal = jnp.cross(safe_normalize(tangent), binormal)
+        bulge = 1 + ridge * jnp.cos(5 * column[0])
+        a, b = bulge * jnp.cos(column[0]), bulge * jnp.sin(column[0])
+        return centre + thickness * a * normal + width * b * binormal
+
+    return point
+
+
+def loft(profile: Array) -> PointFn:
+    """A body along z whose sections are rectangles with rounded corners.
+
+    Args:
+      profile: `[K, 4, 5]` z, half width in x, lowest y, highest y, corner radius
+        (at most 0.9 of half the smaller side; larger values are cut to that).
+
+    Returns:
+      Point function for `corner_columns`.
+    """
+
+    def point(u, column):
+        z, half_width, low, high, corner = cubic_path(profile, u)
+        angle, up, side = column
+        half_height = (high - low) / 2
+        corner = jnp.minimum(corner, 0.9 * jnp.minimum(half_width, half_height))
+        y = (low + high) / 2 + up * (half_height - corner)
+        x = side * (half_width - corner)
+        return vector(x + corner * jnp.sin(angle), y + corner * jnp.cos(angle), z)
+
+    return point
+
+
+def patch(
+    point: PointFn,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    *,
+    poles: tuple[bool, bool] = (False, False),
+    closed: bool = True,
+    uv_box: Box = UNIT_BOX,
+) -> Patch:
+    """Samples a point function.
+
+    Args:
+      point: point function.
+      rows: `[R]` values of `u`.
+      columns: `[C, 3]`.
+      poles: whether the first and the last row are single points.
+      closed: whether the last column is the first.
+      uv_box: least u and v and greatest u and v of the texture coordinates.
+
+    Returns:
+      `Patch`. Its normals are derivatives of the point function, so exact.
+    """
+    u = jnp.asarray(rows, jnp.result_type(float))
+    inside = u
+    if rows[-1] > rows[0]:
+        inside = jnp.clip(u, rows[0] + NUDGE, rows[-1] - NUDGE)
+    around = jnp.asarray(columns[:-1] if closed else columns, u.dtype)
+    points = _over_grid(point)(u, around)
+    normals = _over_grid(_normal_of(point))(inside, around)
+    for row, is_pole in zip((0, -1), poles, strict=True):
+        if is_pole:
+            points = points.at[row].set(points[row, :1])
+            normals = normals.at[row].set(safe_normalize(normals[row].sum(0))[None])
+    if closed:
+        points, normals = (jnp.concatenate([x, x[:, :1]], 1) for x in (points, normals))
+    uv = jnp.asarray(_grid_uv(len(rows), len(columns), poles, uv_box), u.dtype)
+    return Patch(points, normals, uv, poles)
+
+
+def _over_grid(function: PointFn) -> PointFn:
+    return jax.vmap(jax.vmap(function, (None, 0)), (0, None))
+
+
+def _normal_of(point: PointFn) -> PointFn:
+    def normal(u, column):
+        turn = jnp.zeros_like(column).at[0].set(1.0)
+        along = jax.jvp(lambda u: point(u, column), (u,), (jnp.ones_like(u),))[1]
+        around = jax.jvp(lambda c: point(u, c), (column,), (turn,))[1]
+        return safe_normalize(jnp.cross(along, around))
+
+    return normal
+
+
+def _grid_uv(num_rows: int, num_columns: int, poles, box: Box) -> np.ndarray:
+    down, across = np.meshgrid(
+        np.linspace(0, 1, num_rows), np.linspace(1, 0, num_columns), indexing="ij"
+    )
+    for row, is_pole in zip((0, -1), poles, strict=True):
+        if is_pole:  # a pole's copy serves the face between two columns
+            across[row] = np.clip(across[row] - 0.5 / (num_columns - 1), 0, 1)
+    low, high = np.array(box[:2]), np.array(box[2:])
+    return low + (high - low) * np.stack([across, down], -1)
+
+
+def join(patches: Sequence[Patch]) -> tuple[Array, Array, Array]:
+    """The vertices of several patches as one list.
+
+    Args:
+      patches: patches.
+
+    Returns:
+      `[V, 3]` points, `[V, 3]` normals and `[V, 2]` uv.
+    """
+    used, _ = _topology(patches)
+    points, normals, uv = (
+        jnp.concatenate([getattr(p, name).reshape(-1, size) for p in patches])[used]
+        for name, size in (("points", 3), ("normals", 3), ("uv", 2))
+    )
+    return points, normals, uv
+
+
+def join_faces(patches: Sequence[Patch]) -> np.ndarray:
+    """The faces that go with `join`; they depend on the patches' sizes only.
+
+    Args:
+      patches: patches, or their abstract values (`jax.eval_shape`).
+
+    Returns:
+      `[F, 3]` int32 NumPy array.
+    """
+    return _topology(patches)[1]
+
+
+def mesh_from_patches(patches: Sequence[Patch]) -> Mesh:
+    """The mesh of several patches.
+
+    Args:
+      patches: patches with concrete values.
+
+    Returns:
+      `Mesh` without padding.
+    """
+    points, normals, uv = join(patches)
+    return make_mesh(points, join_faces(patches), normals, uv)
+
+
+def settle(patches: Sequence[Patch], shift: Array | None = None) -> list[Patch]:
+    """Moves a shape as a whole so that its lowest point is at y = 0.
+
+    Args:
+      patches: patches.
+      shift: `[3]` metres, added first.
+
+    Returns:
+      The moved patches.
+    """
+    shift = jnp.zeros(3) if shift is None else shift
+    low = jnp.min(jnp.stack([p.points[..., 1].min() for p in patches]))
+    shift = shift.at[1].set(-low)
+    return [p.replace(points=p.points + shift[None, None]) for p in patches]
+
+
+def _topology(patches: Sequence[Patch]) -> tuple[np.ndarray, np.ndarray]:
+    faces, start = [], 0
+    for p in patches:
+        num_rows, num_columns = p.points.shape[:2]
+        faces.append(start + _grid_faces(num_rows, num_columns, p.poles))
+        start += num_rows * num_columns
+    used, index = np.unique(np.concatenate(faces), return_inverse=True)
+    return used, index.reshape(-1, 3).astype(np.int32)
+
+
+def _grid_faces(num_rows: int, num_columns: int, poles) -> np.ndarray:
+    at = np.arange(num_rows * num_columns).reshape(num_rows, num_columns)
+    a, b, c, d = at[:-1, :-1], at[1:, :-1], at[1:, 1:], at[:-1, 1:]
+    first, second = np.stack([a, b, c], -1), np.stack([a, c, d], -1)
+    if poles[0]:
+        second = second[1:]
+    if poles[1]:
+        first = first[:-1]
+    return np.concatenate([first.reshape(-1, 3), second.reshape(-1, 3)])
+
+
+__all__ = [
+    "Patch",
+    "PointFn",
+    "circle_columns",
+    "corner_columns",
+    "join",
+    "join_faces",
+    "lathe",
+    "loft",
+    "mesh_from_patches",
+    "patch",
+    "settle",
+    "tube",
+]
