@@ -234,16 +234,16 @@ def mug_faces() -> np.ndarray:
     return join_faces(jax.eval_shape(mug_patches, MugShape()))
 
 
-def mug_body_diameter(shape: MugShape) -> Array:
-    """Greatest outer diameter of the body, without the handle.
+def mug_body_diameter(vertices: Array) -> Array:
+    """Greatest outer diameter of the body; the handle, at x = 0, has no part in it.
 
     Args:
-      shape: parameters.
+      vertices: `[V, 3]` of a mug with its handle towards +z.
 
     Returns:
-      `[]` metres.
+      `[]` in the unit of the vertices.
     """
-    return 2 * mug_patches(shape)[0].points[..., 0].max()
+    return 2 * vertices[:, 0].max()
 
 
 def make_mug(shape: MugShape) -> Mesh:
@@ -262,12 +262,12 @@ _patches = jax.jit(mug_patches)
 
 ESPRESSO = MugShape(
     diameter=0.075,
-    base_diameter=0.046,
+    base_diameter=0.044,
     height=0.060,
     fillet=0.0045,
-    base_angle=0.95,
+    base_angle=0.88,
     rim_angle=0.03,
-    fullness=0.42,
+    fullness=0.38,
     handle_top=0.90,
     handle_bottom=0.46,
     handle_reach=0.018,
