@@ -1,0 +1,111 @@
+"""Outputs that are whole or absent: written under another name, then renamed."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from ivg.io.errors import InputError, one_line
+
+
+def write_atomic(path: str | os.PathLike, data: bytes | str) -> Path:
+    """Writes a file so that no reader ever sees a part of it.
+
+    Args:
+      path: where to write; its folder is made if absent, an old file is replaced.
+      data: content; text is written as UTF-8.
+
+    Returns:
+      The path.
+
+    Raises:
+      InputError: if it cannot be written; nothing is left behind.
+    """
+    path = Path(path)
+    check_writable_folder(path.parent)
+    content = data.encode() if isinstance(data, str) else data
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {str(path)!r} ({_reason(error)}): name another output"
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+    return path
+
+
+@contextlib.contextmanager
+def atomic_directory_writer(path: str | os.PathLike) -> Iterator[Path]:
+    """A folder that appears with all of its files at once.
+
+    Args:
+      path: the folder to make. An old one is replaced when the block ends well.
+
+    Yields:
+      A temporary folder beside it to write in. If the block raises, it is removed
+      and `path` stays as it was.
+
+    Raises:
+      InputError: if the place cannot be written or is taken by a file.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{str(path)!r} is a file: name a folder for the output")
+    parent = check_writable_folder(path.parent)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=parent))
+    temporary.chmod(0o755)
+    try:
+        yield temporary
+        old = temporary.with_name(temporary.name + ".old")
+        if path.exists():
+            os.replace(path, old)
+        os.replace(temporary, path)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_writable_folder(path: str | os.PathLike) -> Path:
+    """Makes a folder if it is absent and tries to write in it.
+
+    Args:
+      path: folder for outputs.
+
+    Returns:
+      The path.
+
+    Raises:
+      InputError: if it cannot be made or written.
+    """
+    path = Path(path)
+    shown = repr(str(path))
+    try:
+        if path.exists() and not path.is_dir():
+            raise InputError(f"{shown} is a file: name a folder for the output")
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"cannot write in the folder {shown} ({_reason(error)}): name another"
+        ) from None
+    return path
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or one_line(error)
+
+
+__all__ = [
+    "atomic_directory_writer",
+    "check_writable_folder",
+    "write_atomic",
+]
