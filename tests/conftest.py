@@ -1,6 +1,5 @@
-"""Settings of all tests: strict shapes, two CPU devices, warnings as errors."""
+"""Settings of all tests: two CPU devices; warnings are errors (pyproject.toml)."""
 
 import jax
 
-jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 2)

@@ -6,6 +6,7 @@ which jumps at edges, becomes continuous in the vertices, and moving an edge mov
 the light of the pixels along it.
 """
 
+import jax
 import jax.numpy as jnp
 
 from ivg.numerics import safe_divide
@@ -13,82 +14,111 @@ from ivg.render.fragments import gather_rows
 from ivg.typing import Array
 
 
-def edge_lines(vertices: Array, edges: Array) -> Array:
-    """Edges on the image as lines through a point.
+def edge_lines(vertices: Array, edges: Array, colours: Array) -> Array:
+    """Edges on the image as lines through a point, with a colour along them.
 
     Args:
       vertices: `[V, 3]` homogeneous pixel coordinates.
       edges: `[E, 4]` int32.
+      colours: `[V, C]` colour of the surface at the vertices.
 
     Returns:
-      `[E, 3]`: a point `(x, y)` of the edge in pixels, the end with
-      the greater depth, and its slope: `dx/dy` where the edge is steep
-      (`|dy| >= |dx|`), `dy/dx` where it is flat. Differentiable in the vertices.
+      `[E, 3 + 2 C]`: the end `(x, y)` with the greater depth, in pixels; the slope,
+      `dx/dy` where the edge is steep (`|dy| >= |dx|`) and `dy/dx` where it is flat;
+      the colour at that end, and the change of colour per row or column.
+      Differentiable in the vertices (not through the change of colour) and colours.
     """
-    p, q = vertices[edges[:, 0]], vertices[edges[:, 1]]
-    swap = (p[:, 2] < q[:, 2])[:, None]
-    p, q = jnp.where(swap, q, p), jnp.where(swap, p, q)
+    first, second = edges[:, 0], edges[:, 1]
+    swap = vertices[first, 2] < vertices[second, 2]
+    first, second = jnp.where(swap, second, first), jnp.where(swap, first, second)
+    p, q = vertices[first], vertices[second]
     point = safe_divide(p[:, :2], p[:, 2:])
     dx, dy = jnp.moveaxis(q[:, :2] - q[:, 2:] * point, -1, 0)
     steep = jnp.abs(dy) >= jnp.abs(dx)
-    slope = safe_divide(jnp.where(steep, dx, dy), jnp.where(steep, dy, dx))
-    return jnp.concatenate([point, slope[:, None]], -1)
+    along = jnp.where(steep, dy, dx)
+    slope = safe_divide(jnp.where(steep, dx, dy), along)
+    length = jnp.where(q[:, 2] > 0, safe_divide(along, q[:, 2]), 0)
+    change = (colours[second] - colours[first]) * jax.lax.stop_gradient(
+        safe_divide(1.0, length)[:, None]
+    )
+    return jnp.concatenate([point, slope[:, None], colours[first], change], -1)
 
 
-def crossings(vertices: Array, edges: Array, edge_index: Array) -> Array:
-    """Where edges pass between neighbouring pixel centres.
+def crossings(vertices: Array, edges: Array, edge_index: Array, colours: Array):
+    """Where edges pass between neighbouring pixel centres, and their colour there.
 
     Args:
       vertices: `[V, 3]` homogeneous pixel coordinates.
       edges: `[E, 4]` int32.
-      edge_index: `[2, H, W]` int32 from `edge_visibility`.
+      edge_index: `[2, H, W]` int32, -1 for none.
+      colours: `[V, C]` colour of the surface at the vertices.
 
     Returns:
       `[2, H, W]` place of the crossing, 0 at the first pixel centre and 1 at the
-      second; 0.5 where no edge passes. Differentiable in the vertices.
+      second, 0.5 where no edge passes; and `[2, H, W, C]` the colour of the edge.
+      Differentiable in vertices and colours.
     """
-    line = gather_rows(edge_lines(vertices, edges), edge_index)
-    x0, y0, slope = jnp.moveaxis(line, -1, 0)
+    num = colours.shape[1]
+    line = gather_rows(edge_lines(vertices, edges, colours), edge_index)
     height, width = edge_index.shape[1:]
     x = jnp.arange(width, dtype=vertices.dtype)[None, :] + 0.5
     y = jnp.arange(height, dtype=vertices.dtype)[:, None] + 0.5
-    beside = (x0 + slope * (y - y0))[0] - x
-    below = (y0 + slope * (x - x0))[1] - y
-    return jnp.where(edge_index >= 0, jnp.stack([beside, below]), 0.5)
+    offset = jnp.stack([y - line[0, ..., 1], x - line[1, ..., 0]])
+    base = jnp.stack([line[0, ..., 0] - x, line[1, ..., 1] - y])
+    t = jnp.where(edge_index >= 0, base + line[..., 2] * offset, 0.5)
+    along = jax.lax.stop_gradient(offset)[..., None]
+    return t, line[..., 3 : 3 + num] + line[..., 3 + num :] * along
 
 
-def _blend(image: Array, crossing: Array, axis: int) -> Array:
-    """What the pixels gain from their neighbours along one axis."""
-    size = image.shape[axis]
-    first = jnp.take(image, jnp.arange(size - 1), axis)
-    second = jnp.take(image, jnp.arange(1, size), axis)
-    t = jnp.take(crossing, jnp.arange(size - 1), axis)[..., None]
-    gain_first = jnp.maximum(0.5 - t, 0) * (second - first)
-    gain_second = jnp.maximum(t - 0.5, 0) * (first - second)
+def _blend(image, crossing, edge_colour, inner_first, axis):
+    """What the pixels gain from the edges between neighbours along one axis."""
+    pairs = [slice(None)] * 3
+    pairs[axis] = slice(None, -1)
+    t, edge_colour, inner_first = (
+        v[tuple(pairs)]
+        for v in (crossing[..., None], edge_colour, inner_first[..., None])
+    )
+    first = image[tuple(pairs)]
+    pairs[axis] = slice(1, None)
+    second = image[tuple(pairs)]
+    left = jnp.where(inner_first, edge_colour, first)
+    contrast = left - jnp.where(inner_first, second, edge_colour)
     before, after = [(0, 0)] * 3, [(0, 0)] * 3
     before[axis], after[axis] = (0, 1), (1, 0)
-    return jnp.pad(gain_first, before) + jnp.pad(gain_second, after)
+    gain_first = jnp.pad(jnp.minimum(t - 0.5, 0) * contrast, before)
+    return gain_first + jnp.pad(jnp.maximum(t - 0.5, 0) * contrast, after)
 
 
-def antialias(image: Array, vertices: Array, edges: Array, edge_index: Array) -> Array:
-    """Blends the colours of neighbouring pixels where an edge passes between them.
+def antialias(
+    image: Array, vertices: Array, edges: Array, edge_code: Array, colours: Array
+) -> Array:
+    """Blends neighbouring pixels where an edge passes between them.
+
+    An edge at `t` between the centres (0 and 1) moves the border between the two
+    pixels from 0.5 to `t`: the area between takes the colour of the surface that it
+    now belongs to. On the side of the edge's face that is the colour of the face at
+    the edge itself, so that the derivative by `t` is the contrast across the edge.
 
     Args:
       image: `[H, W, C]` hard render, sampled at pixel centres.
       vertices: `[V, 3]` homogeneous pixel coordinates.
       edges: `[E, 4]` int32.
-      edge_index: `[2, H, W]` int32 from `edge_visibility`.
+      edge_code: `[2, H, W]` int32 from `edge_visibility`.
+      colours: `[V, C]` colour of the surface at the vertices.
 
     Returns:
-      `[H, W, C]`. Differentiable in the image and, at edges, in the vertices.
+      `[H, W, C]`. Differentiable in image and colours and, at edges, in vertices.
 
     Source: Laine et al., Modular Primitives for High-Performance Differentiable
     Rendering, 2020, section 3.5. They look for the edge among those of the face in
-    the nearer pixel and so miss edges of faces narrower than a pixel; here every
-    silhouette edge of the mesh is traced through the image.
+    the nearer pixel and so miss edges of faces narrower than a pixel, and take its
+    colour from the pixel centre; here every silhouette edge of the mesh is traced
+    through the image, with its own colour.
     """
-    t = crossings(vertices, edges, edge_index)
-    return image + _blend(image, t[0], 1) + _blend(image, t[1], 0)
+    edge_index, inner_first = edge_code >> 1, (edge_code & 1) == 0
+    t, edge_colour = crossings(vertices, edges, edge_index, colours)
+    across = _blend(image, t[0], edge_colour[0], inner_first[0], 1)
+    return image + across + _blend(image, t[1], edge_colour[1], inner_first[1], 0)
 
 
 __all__ = ["antialias", "crossings", "edge_lines"]

@@ -70,6 +70,32 @@ def surface_from_fragments(scene: Scene, mesh: Mesh, fragments: Fragments) -> Su
     )
 
 
+def surface_at_vertices(scene: Scene, mesh: Mesh) -> Surface:
+    """The vertices of a scene as points to be shaded.
+
+    Args:
+      scene: scene.
+      mesh: `world_mesh(scene)`.
+
+    Returns:
+      `Surface` of `[V]` points.
+    """
+    num_nodes = scene.nodes.mask.shape[0]
+    per_node = mesh.vertices.shape[0] // num_nodes
+    return Surface(
+        position=mesh.vertices,
+        normal=mesh.normals,
+        albedo=jnp.repeat(scene.material.albedo, per_node, 0),
+        uv=mesh.uv,
+        view=safe_normalize(scene.camera.position - mesh.vertices),
+        node_index=jnp.repeat(jnp.arange(num_nodes, dtype=jnp.int32), per_node),
+    )
+
+
+def _opaque(colours: Array) -> Array:
+    return jnp.concatenate([colours, jnp.ones_like(colours[:, :1])], -1)
+
+
 def render(
     scene: Scene,
     *,
@@ -109,11 +135,13 @@ def render(
     radiance = shader(surface, scene.lights)
     image = jnp.concatenate([radiance * alpha, alpha], -1)[0]
     if mode == "antialias":
-        edge_index = edge_visibility(
-            vertices, mesh.faces, _node_of_face(scene, mesh), mesh.edges, mesh.edge_sharp,
+        edge_code = edge_visibility(
+            vertices, mesh.faces, _node_of_face(scene, mesh), mesh.edges,
+            mesh.edge_sharp,
             mesh.edge_mask, face_index, near=camera.near, backend=backend,
         )  # fmt: skip
-        image = antialias(image, vertices, mesh.edges, edge_index)
+        colours = shader(surface_at_vertices(scene, mesh), scene.lights)
+        image = antialias(image, vertices, mesh.edges, edge_code, _opaque(colours))
     return _buffers(scene, image, surface, fragments)
 
 
@@ -136,4 +164,10 @@ def _buffers(scene: Scene, image: Array, surface: Surface, fragments: Fragments)
     )
 
 
-__all__ = ["MODES", "Buffers", "render", "surface_from_fragments"]
+__all__ = [
+    "MODES",
+    "Buffers",
+    "render",
+    "surface_at_vertices",
+    "surface_from_fragments",
+]

@@ -16,17 +16,17 @@ from ivg.typing import Array
 
 @struct.dataclass
 class Surface:
-    """The visible surfaces, `K` layers of `H` by `W` pixels.
+    """Points of surfaces: `[K, H, W]` visible ones, or the `[V]` vertices.
 
     What a shader does not use costs nothing under `jit`.
 
     Attributes:
-      position: `[K, H, W, 3]` metres, in the world.
-      normal: `[K, H, W, 3]` unit, in the world; zero for background.
-      albedo: `[K, H, W, 3]` linear RGB.
-      uv: `[K, H, W, 2]` texture coordinates.
-      view: `[K, H, W, 3]` unit vector from the surface to the camera.
-      node_index: `[K, H, W]` int32, -1 for background.
+      position: `[..., 3]` metres, in the world.
+      normal: `[..., 3]` unit, in the world; zero for background.
+      albedo: `[..., 3]` linear RGB.
+      uv: `[..., 2]` texture coordinates.
+      view: `[..., 3]` unit vector from the surface to the camera.
+      node_index: `[...]` int32, -1 for background.
     """
 
     position: Array
@@ -50,7 +50,7 @@ def irradiance(surface: Surface, lights: Lights) -> Array:
       lights: lights.
 
     Returns:
-      `[K, H, W, 3]` linear RGB, not negative. Differentiable in all floats.
+      `[..., 3]` linear RGB, not negative. Differentiable in all floats.
     """
     total = jnp.broadcast_to(lights.ambient, surface.normal.shape)
     for direction, strength in zip(lights.direction, lights.directional, strict=True):
@@ -72,7 +72,7 @@ def lambert(surface: Surface, lights: Lights) -> Array:
       lights: lights.
 
     Returns:
-      `[K, H, W, 3]` linear RGB radiance.
+      `[..., 3]` linear RGB radiance.
     """
     return surface.albedo * irradiance(surface, lights)
 

@@ -158,7 +158,9 @@ def edge_visibility(
       backend: "cpu", "reference", or None for the platform's best.
 
     Returns:
-      `[2, H, W]` int32 edge index, -1 for none: at `[0, y, x]` between the pixels
+      `[2, H, W]` int32, -1 for none, else twice the edge index, plus one if the
+      face beside the edge lies on the side of the second pixel. At `[0, y, x]`
+      stands the edge between the pixels
       `(x, y)` and `(x + 1, y)`, at `[1, y, x]` between `(x, y)` and `(x, y + 1)`.
       No gradient.
     """

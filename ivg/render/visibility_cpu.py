@@ -271,7 +271,7 @@ def _try_pair(
             if not here <= limit:
                 return
     best[d, row, column] = z
-    slot[d, row, column] = edge
+    slot[d, row, column] = 2 * edge + (inner[0] != row or inner[1] != column)
 
 
 @ffi.jit
@@ -350,6 +350,8 @@ def _find_edges(
         is_outline = other < 0 or sign[owner] != sign[other]
         if not (is_outline or sharp[edge]):
             continue
+        if is_outline and other >= 0 and sharp[edge] and sign[owner] > 0:
+            continue  # the row of the face turned away
         _load(vertices, edges[edge, 0], p)
         _load(vertices, edges[edge, 1], q)
         if not (math.isfinite(p.sum() + q.sum()) and max(p[2], q[2]) > near):
@@ -468,7 +470,7 @@ def visible_edges(
       face_index: `[K, H, W]` int32; the first layer is used.
 
     Returns:
-      `[2, H, W]` int32 edge index, -1 where there is none.
+      `[2, H, W]` int32 code of the edge, -1 where there is none.
     """
     load()
     shape = (2, *face_index.shape[1:])

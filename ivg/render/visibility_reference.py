@@ -206,7 +206,7 @@ def visible_edges(
       face_index: `[K, H, W]` int32; the first layer is used.
 
     Returns:
-      `[2, H, W]` int32 edge index, -1 where there is none.
+      `[2, H, W]` int32 code of the edge, -1 where there is none.
     """
     height, width = face_index.shape[1:]
     vertices = jnp.where(jnp.isfinite(vertices), vertices, 0)
@@ -216,7 +216,8 @@ def visible_edges(
     sign = jnp.sign(determinant)
     p, q = vertices[edges[:, 0]], vertices[edges[:, 1]]
     outline = (other < 0) | (sign[owner] != sign[other])
-    active = mask & (outline | sharp)
+    turned_away = sharp & (other >= 0) & outline & (sign[owner] > 0)
+    active = mask & (outline | sharp) & ~turned_away
     active &= jnp.maximum(p[:, 2], q[:, 2]) > near
     p, q = (jnp.where(active[:, None], v, 1) for v in (p, q))
     p, q, steep = _order_along(*_clip_segments(p, q, near))
@@ -261,7 +262,7 @@ def visible_edges(
         in_front = (outside < 0) | (centre <= limit) | (at(outside, x, y) <= limit)
         seen = is_real & on_image & same & in_front & (z > 0)
         pixel = (row + jnp.where(is_steep, 0, height)) * width + column
-        return _keep_nearest(*state, pixel, z, edge, seen)
+        return _keep_nearest(*state, pixel, z, 2 * edge + ~inner, seen)
 
     counts = jnp.where(active, jnp.maximum(last - first, 0), 0)
     empty = (

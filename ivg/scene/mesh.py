@@ -23,10 +23,10 @@ class Mesh:
       normals: `[V, 3]` unit outward normals.
       uv: `[V, 2]` texture coordinates, v up.
       faces: `[F, 3]` int32 vertex indices, counter-clockwise from outside.
-      edges: `[E, 4]` int32: two vertices and the two faces beside them, the
-        second face -1 at a border.
-      edge_sharp: `[E]` bool, True at creases, where the two faces have different
-        normals, so that shading jumps there.
+      edges: `[E, 4]` int32: two vertices, the face that they belong to, and the
+        face beyond, -1 at a border.
+      edge_sharp: `[E]` bool, True where the two faces give the edge different
+        normals, so that shading jumps there. Such an edge has a row for each face.
       vertex_mask: `[V]` bool, False for padding.
       face_mask: `[F]` bool, False for padding.
       edge_mask: `[E]` bool, False for padding.
@@ -119,10 +119,10 @@ def _check(vertices: np.ndarray, faces: np.ndarray) -> None:
 def find_edges(
     vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Edges with the faces beside them, and which of them are creases.
+    """Edges with the faces beside them, and which of them are sharp.
 
     Vertices at equal positions are taken as one, so a seam of uv is no border. An
-    edge of more than two faces is a border of each.
+    edge of more than two faces is a border of each. A sharp edge has two rows.
 
     Args:
       vertices: `[V, 3]`.
@@ -148,12 +148,14 @@ def find_edges(
     )
     pair = first[count == 2]
     agree = np.sum(normals[half[pair]] * normals[half[pair + 1]], -1) > 0.99
-    joined = np.column_stack([half[pair], face_of[pair], face_of[pair + 1]])
+    sharp = pair[~agree.all(-1)]
     single = np.setdiff1d(np.arange(len(half)), np.concatenate([pair, pair + 1]))
-    border = np.column_stack([half[single], face_of[single], np.full(len(single), -1)])
-    edges = np.concatenate([joined, border]).astype(np.int32)
-    sharp = np.concatenate([~agree.all(-1), np.zeros(len(border), bool)])
-    return edges, sharp
+    own = np.concatenate([pair, sharp + 1, single])
+    other = np.concatenate(
+        [face_of[pair + 1], face_of[sharp], np.full(len(single), -1)]
+    )
+    edges = np.column_stack([half[own], face_of[own], other]).astype(np.int32)
+    return edges, np.isin(own, np.concatenate([sharp, sharp + 1]))
 
 
 def pad_mesh(mesh: Mesh, num_vertices: int, num_faces: int, num_edges: int) -> Mesh:
