@@ -16,6 +16,7 @@ import jax
 import numpy as np
 import trimesh
 from trimesh.exchange.gltf import export_glb
+from trimesh.intersections import slice_faces_plane
 from trimesh.visual.texture import TextureVisuals
 
 from ivg.geometry.rotation import matrix_from_quaternion
@@ -67,8 +68,11 @@ def glb_bytes(scene: Scene, node_names: Sequence[str] | None = None) -> bytes:
     """
     num_nodes = len(scene.nodes.parents)
     names = list(default_node_names(scene) if node_names is None else node_names)
-    if len(names) != num_nodes or len(set(names)) != num_nodes:
-        raise ValueError(f"a scene of {num_nodes} nodes needs as many names: {names}")
+    if len(names) != num_nodes or len({*names, "world", "camera"}) != num_nodes + 2:
+        raise ValueError(
+            f"{num_nodes} nodes need as many different names, none of them world or "
+            f"camera: {names}"
+        )
     meshes = [_mesh(scene, i) for i in range(num_nodes)]
     _cut_ground(meshes, np.asarray(world_from_nodes(scene.nodes), float))
     out = trimesh.Scene()
@@ -78,14 +82,17 @@ def glb_bytes(scene: Scene, node_names: Sequence[str] | None = None) -> bytes:
     for i, parent in enumerate(scene.nodes.parents):
         above = "world" if parent < 0 else names[parent]
         matrix = np.asarray(local[i], float)
-        if meshes[i] is not None and len(meshes[i].faces):
-            out.add_geometry(meshes[i], names[i], names[i], above, transform=matrix)
+        mesh = meshes[i]
+        if mesh is not None and len(mesh.faces):
+            out.add_geometry(mesh, names[i], names[i], above, transform=matrix)
         elif i in scene.nodes.parents:
             out.graph.update(frame_to=names[i], frame_from=above, matrix=matrix)
     out.camera, out.camera_transform = _camera(scene)
     colours = dict(zip(names, np.asarray(scene.material.albedo, float), strict=True))
 
     def finish(tree: dict[str, Any]) -> None:
+        aspect = scene.camera.width / scene.camera.height
+        tree["cameras"][0]["perspective"]["aspectRatio"] = aspect  # trimesh's is off
         _set_materials(tree, colours)
         _add_lights(tree, scene)
 
@@ -150,9 +157,11 @@ def _cut_ground(meshes: list[trimesh.Trimesh | None], world: np.ndarray) -> None
     for i in far:
         mesh = meshes[i]
         assert mesh is not None
-        placed = mesh.copy().apply_transform(world[i])
-        cut = placed.slice_plane(origins, normals)
-        meshes[i] = cut.apply_transform(np.linalg.inv(world[i]))
+        vertices, faces = trimesh.transform_points(mesh.vertices, world[i]), mesh.faces
+        for normal, origin in zip(normals, origins, strict=True):
+            vertices, faces, _ = slice_faces_plane(vertices, faces, normal, origin)
+        vertices = trimesh.transform_points(vertices, np.linalg.inv(world[i]))
+        meshes[i] = trimesh.Trimesh(vertices, faces, process=False)
 
 
 def _camera(scene: Scene) -> tuple[trimesh.scene.Camera, np.ndarray]:

@@ -12,7 +12,7 @@ from ivg.colour import linear_from_srgb, srgb_from_linear
 from ivg.io.atomic import write_atomic
 from ivg.io.errors import InputError, check_file, one_line
 
-_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "PPM")
+_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 _SAVED_AS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
 

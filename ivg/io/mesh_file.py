@@ -1,5 +1,6 @@
 """Meshes from files: OBJ, STL, PLY and GLB, set upright on their contact point."""
 
+import io
 import math
 import os
 from pathlib import Path
@@ -86,7 +87,11 @@ def load_mesh(
 def _read(path: Path, shown: str, max_faces: int) -> _Soup:
     try:
         scene = trimesh.load_scene(
-            str(path), process=False, maintain_order=True, skip_materials=True
+            io.BytesIO(path.read_bytes()),
+            file_type=path.suffix[1:].lower(),
+            process=False,
+            maintain_order=True,
+            skip_materials=True,
         )
         parts = _parts(scene)
     except Exception as error:  # the readers raise all kinds for broken files

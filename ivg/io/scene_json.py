@@ -7,7 +7,6 @@ checked on loading; a message names the file, the key, the value and the mend.
 import json
 import math
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -257,7 +256,8 @@ def _parse_object(source: str, data: Any, library: MeshLibrary) -> dict[str, Any
     size = library.class_sizes[library.class_names.index(name)]
     if type(shape) is not int or not 0 <= shape < size:
         raise InputError(
-            f"{source}: shape is {shorten(shape)}: write a whole number from 0 to {size - 1}"
+            f"{source}: shape is {shorten(shape)}: write a whole number from 0 to "
+            f"{size - 1}"
         )
     x, z, size_m, azimuth_deg = (
         check_number(source, key, data[key], _OBJECT_RANGES[key])
