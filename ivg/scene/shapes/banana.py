@@ -10,10 +10,17 @@ import numpy as np
 from flax import struct
 
 from ivg.scene.mesh import Mesh
-from ivg.scene.shapes.curve import bend, line, piece_rows, smooth_pieces, vector
+from ivg.scene.shapes.curve import (
+    bend,
+    circle_columns,
+    line,
+    piece_rows,
+    smooth_pieces,
+    vector,
+)
 from ivg.scene.shapes.surface import (
     Patch,
-    circle_columns,
+    compiled,
     join,
     join_faces,
     mesh_from_patches,
@@ -158,7 +165,7 @@ def make_banana(shape: BananaShape) -> Mesh:
     return mesh_from_patches(_patches(shape))
 
 
-_patches = jax.jit(banana_patches)
+_patches = compiled(banana_patches)
 
 
 def _shapes(rows) -> tuple[BananaShape, ...]:

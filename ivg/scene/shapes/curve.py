@@ -3,6 +3,8 @@
 A curve is a control array `[K, 4, D]` of `K` pieces; piece `k` is passed as the
 parameter `u` goes from `k` to `k + 1`. Curves are joined by concatenation. A profile
 is a curve whose coordinates are the place along a part and the sizes of its section.
+Rows and columns are the constant parameters at which a part is sampled along and
+around: see `surface.py`.
 """
 
 from collections.abc import Sequence
@@ -137,9 +139,42 @@ def piece_rows(steps: Sequence[int]) -> np.ndarray:
     return np.append(np.concatenate(rows), len(steps))
 
 
+def circle_columns(num: int) -> np.ndarray:
+    """Columns of a round part.
+
+    Args:
+      num: points around.
+
+    Returns:
+      `[num + 1, 3]`; the last repeats the first.
+    """
+    angle = np.linspace(0, 2 * np.pi, num + 1)
+    return np.column_stack([angle, np.zeros((num + 1, 2))])
+
+
+def corner_columns(steps: int) -> np.ndarray:
+    """Columns of a part whose section is a rectangle with rounded corners.
+
+    Args:
+      steps: steps around each corner.
+
+    Returns:
+      `[4 * (steps + 1) + 1, 3]`; the signs tell the corner that an angle is of.
+    """
+    angle = np.linspace(0, np.pi / 2, steps + 1)
+    corners = [(0, 1, 1), (1, -1, 1), (2, -1, -1), (3, 1, -1)]
+    columns = [
+        np.column_stack([k * np.pi / 2 + angle, np.tile((a, b), (steps + 1, 1))])
+        for k, a, b in corners
+    ]
+    return np.concatenate([*columns, [[2 * np.pi, 1, 1]]])
+
+
 __all__ = [
     "bend",
     "capped_pieces",
+    "circle_columns",
+    "corner_columns",
     "cubic_path",
     "line",
     "piece_rows",

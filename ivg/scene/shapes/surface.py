@@ -24,7 +24,7 @@ from ivg.typing import Array
 PointFn = Callable[[Array, Array], Array]
 Box = tuple[float, float, float, float]
 UNIT_BOX: Box = (0.0, 0.0, 1.0, 1.0)
-NUDGE = 1e-3  # normals are taken this far inside the ends, where poles are regular
+NUDGE = 1e-4  # normals are taken this far inside the ends, where poles are regular
 
 
 @struct.dataclass
@@ -45,35 +45,9 @@ class Patch:
     poles: tuple[bool, bool] = struct.field(pytree_node=False)
 
 
-def circle_columns(num: int) -> np.ndarray:
-    """Columns of a round part.
-
-    Args:
-      num: points around.
-
-    Returns:
-      `[num + 1, 3]`; the last repeats the first.
-    """
-    angle = np.linspace(0, 2 * np.pi, num + 1)
-    return np.column_stack([angle, np.zeros((num + 1, 2))])
-
-
-def corner_columns(steps: int) -> np.ndarray:
-    """Columns of a part whose section is a rectangle with rounded corners.
-
-    Args:
-      steps: steps around each corner.
-
-    Returns:
-      `[4 * (steps + 1) + 1, 3]`; the signs tell the corner that an angle is of.
-    """
-    angle = np.linspace(0, np.pi / 2, steps + 1)
-    corners = [(0, 1, 1), (1, -1, 1), (2, -1, -1), (3, 1, -1)]
-    columns = [
-        np.column_stack([k * np.pi / 2 + angle, np.tile((a, b), (steps + 1, 1))])
-        for k, a, b in corners
-    ]
-    return np.concatenate([*columns, [[2 * np.pi, 1, 1]]])
+# Keeps XLA from working out the control points anew at every point, which would
+# double the time to compile.
+_computed_once = jax.lax.optimization_barrier
 
 
 def lathe(profile: Array) -> PointFn:
@@ -85,6 +59,8 @@ def lathe(profile: Array) -> PointFn:
     Returns:
       Point function for `circle_columns`.
     """
+
+    profile = _computed_once(profile)
 
     def point(u, column):
         radius, height = cubic_path(profile, u)
@@ -106,6 +82,8 @@ def tube(axis: Array, binormal: Array, profile: Array, ridge: float = 0.0) -> Po
     Returns:
       Point function for `circle_columns`.
     """
+
+    axis, profile = _computed_once((axis, profile))
 
     def point(u, column):
         place, thickness, width = cubic_path(profile, u)
@@ -130,6 +108,8 @@ def loft(profile: Array) -> PointFn:
     Returns:
       Point function for `corner_columns`.
     """
+
+    profile = _computed_once(profile)
 
     def point(u, column):
         z, half_width, low, high, corner = cubic_path(profile, u)
@@ -163,7 +143,8 @@ def patch(
       uv_box: least u and v and greatest u and v of the texture coordinates.
 
     Returns:
-      `Patch`. Its normals are derivatives of the point function, so exact.
+      `Patch`. Its normals are derivatives of the point function, so exact. At a
+      pole, each copy has the normal of the one face that it serves.
     """
     u = jnp.asarray(rows, jnp.result_type(float))
     inside = u
@@ -175,7 +156,8 @@ def patch(
     for row, is_pole in zip((0, -1), poles, strict=True):
         if is_pole:
             points = points.at[row].set(points[row, :1])
-            normals = normals.at[row].set(safe_normalize(normals[row].sum(0))[None])
+            between = normals[row] + jnp.roll(normals[row], -1, 0)
+            normals = normals.at[row].set(safe_normalize(between))
     if closed:
         points, normals = (jnp.concatenate([x, x[:, :1]], 1) for x in (points, normals))
     uv = jnp.asarray(_grid_uv(len(rows), len(columns), poles, uv_box), u.dtype)
@@ -205,6 +187,19 @@ def _grid_uv(num_rows: int, num_columns: int, poles, box: Box) -> np.ndarray:
             across[row] = np.clip(across[row] - 0.5 / (num_columns - 1), 0, 1)
     low, high = np.array(box[:2]), np.array(box[2:])
     return low + (high - low) * np.stack([across, down], -1)
+
+
+def compiled(patches_of: Callable) -> Callable:
+    """Compiles a function that is to run a few times only, on the host.
+
+    Args:
+      patches_of: function of parameters to patches.
+
+    Returns:
+      The same function, compiled with less care and in half the time.
+    """
+    options = {"xla_backend_optimization_level": 0}
+    return jax.jit(patches_of, compiler_options=options)
 
 
 def join(patches: Sequence[Patch]) -> tuple[Array, Array, Array]:
@@ -289,8 +284,7 @@ def _grid_faces(num_rows: int, num_columns: int, poles) -> np.ndarray:
 __all__ = [
     "Patch",
     "PointFn",
-    "circle_columns",
-    "corner_columns",
+    "compiled",
     "join",
     "join_faces",
     "lathe",
