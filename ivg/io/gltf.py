@@ -17,6 +17,7 @@ import numpy as np
 import trimesh
 from trimesh.exchange.gltf import export_glb
 from trimesh.intersections import slice_faces_plane
+from trimesh.scene import Camera
 from trimesh.visual.texture import TextureVisuals
 
 from ivg.geometry.rotation import matrix_from_quaternion
@@ -164,7 +165,7 @@ def _cut_ground(meshes: list[trimesh.Trimesh | None], world: np.ndarray) -> None
         meshes[i] = trimesh.Trimesh(vertices, faces, process=False)
 
 
-def _camera(scene: Scene) -> tuple[trimesh.scene.Camera, np.ndarray]:
+def _camera(scene: Scene) -> tuple[Camera, np.ndarray]:
     camera = scene.camera
     focal = np.asarray(camera.focal_px, float)
     size = (camera.width, camera.height)
@@ -172,7 +173,7 @@ def _camera(scene: Scene) -> tuple[trimesh.scene.Camera, np.ndarray]:
     matrix = np.eye(4)
     matrix[:3, :3] = matrix_from_quaternion(camera.quaternion)
     matrix[:3, 3] = camera.position
-    return trimesh.scene.Camera(
+    return Camera(
         name="camera", resolution=size, fov=fov, z_near=float(camera.near)
     ), matrix
 

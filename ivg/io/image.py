@@ -5,6 +5,7 @@ import os
 import warnings
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 from PIL import Image, ImageOps
 
@@ -91,7 +92,7 @@ def _linear_from_pillow(image: Image.Image) -> np.ndarray:
 
 
 def _linear(srgb: np.ndarray) -> np.ndarray:
-    return np.array(linear_from_srgb(srgb), np.float32)
+    return np.array(linear_from_srgb(jnp.asarray(srgb)), np.float32)
 
 
 def save_image(path: str | os.PathLike, linear_rgb) -> Path:
@@ -115,7 +116,7 @@ def save_image(path: str | os.PathLike, linear_rgb) -> Path:
     linear_rgb = _check_image(linear_rgb)
     if not np.isfinite(linear_rgb).all():
         raise ValueError("an image to be saved must be finite")
-    srgb = np.asarray(srgb_from_linear(np.clip(linear_rgb, 0, 1)))
+    srgb = np.asarray(srgb_from_linear(jnp.clip(linear_rgb, 0, 1)))
     buffer = io.BytesIO()
     Image.fromarray(np.round(srgb * 255).astype(np.uint8)).save(
         buffer, kind, **({"quality": 95} if kind == "JPEG" else {})

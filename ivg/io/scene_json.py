@@ -101,7 +101,7 @@ def _plain(key: str, value, limits: tuple[float, float]) -> float:
     number = float(value)
     if not math.isfinite(number):
         raise ValueError(f"{key} must be finite to be saved, got {number}")
-    return round(min(max(number, limits[0]), limits[1]), 8)
+    return round(min(max(number, limits[0]), limits[1]), 6)
 
 
 def _plain_colour(key: str, colour) -> list[float]:

@@ -5,6 +5,7 @@ Functions of this package take pictures as linear RGB floats or as uint8 sRGB.
 
 import io
 
+import jax.numpy as jnp
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -33,7 +34,9 @@ def to_uint8(image) -> np.ndarray:
     if image.dtype == np.uint8:
         return image
     clipped = np.clip(np.nan_to_num(image.astype(np.float32), posinf=1), 0, 1)
-    return np.round(np.asarray(srgb_from_linear(clipped)) * 255).astype(np.uint8)
+    return np.round(np.asarray(srgb_from_linear(jnp.asarray(clipped))) * 255).astype(
+        np.uint8
+    )
 
 
 def png_bytes(image) -> bytes:

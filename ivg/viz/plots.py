@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 COLOURS = ("#1f6fb4", "#e07b00", "#2a9d5c", "#b5373a", "#7a55a8", "#6b6f75")
 
@@ -71,6 +72,7 @@ def curves_png(curves: Mapping, *, x_label: str, y_label: str, log: bool) -> byt
     axes = figure.add_subplot()
     for i, (name, values) in enumerate(curves.items()):
         _draw(axes, name, np.asarray(values, float), COLOURS[i % len(COLOURS)])
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     if log and any(np.nanmax(line.get_ydata()) > 0 for line in axes.lines):

@@ -18,7 +18,7 @@ h2 { font-size: 20px; margin: 40px 0 12px; }
   grid-template-columns: repeat(auto-fit, minmax(min(300px, 100%), 1fr)); }
 figure, .card { margin: 0; background: #fff; border: 1px solid #dfe3e6;
   border-radius: 8px; padding: 12px; }
-figure img { display: block; max-width: 100%; max-height: 560px; margin: 0 auto;
+figure img { display: block; max-width: 100%; max-height: 480px; margin: 0 auto;
   border-radius: 4px; }
 figcaption { color: #5b636b; font-size: 14px; margin-top: 8px; }
 iframe { display: block; width: 100%; height: 520px; border: 0; border-radius: 4px; }
@@ -149,7 +149,7 @@ def _data_url(data: bytes) -> str:
 
 def _viewer(page: str) -> str:
     return (
-        f'<div class="card"><iframe sandbox="allow-scripts" title="3D view" '
+        f'<div class="card"><iframe title="3D view" '
         f'srcdoc="{html.escape(page)}"></iframe></div>\n'
         '<p class="summary">Drag to turn, wheel to zoom, right button to move.</p>'
     )
