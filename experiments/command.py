@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 
-from absl import app
+from absl import app, logging
 
 from ivg.io.errors import InputError
 
@@ -22,6 +22,7 @@ def run_command(experiment: Callable[[], Mapping[str, float]]) -> None:
     """
 
     def main(argv):
+        logging.set_verbosity(logging.WARNING)
         if len(argv) > 1:
             _fail(f"unknown argument {argv[1]!r}: flags begin with --")
         try:

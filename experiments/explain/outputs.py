@@ -51,8 +51,8 @@ def _render(scene: Scene) -> Buffers:
 
 
 def _picture(scene: Scene) -> np.ndarray:
-    """`[H, W, 3]` display intensities in [0, 1]."""
-    return np.asarray(display(_render(scene).rgb))
+    """`[H, W, 3]` linear RGB in [0, 1]."""
+    return np.clip(np.asarray(_render(scene).rgb), 0, 1)
 
 
 def relit(latents: Tabletop) -> Tabletop:
@@ -185,7 +185,7 @@ def write_outputs(
     frames = _frames(refinement, library, fov_deg)
     first = jax.tree.map(lambda x: x[0], refinement.trajectory)
     scene = _scene(latents, library, fov_deg)
-    observed = np.asarray(display(resize_image(picture, PICTURE_PX, PICTURE_PX)))
+    observed = resize_image(picture, PICTURE_PX, PICTURE_PX)
     before, after = (
         np.asarray(_render(s).object_index)
         for s in (_scene(first, library, fov_deg), scene)

@@ -36,6 +36,7 @@ from ivg.typing import Array
 
 SEARCH_PX = 64
 _BATCH = 16
+_CHUNK = 96
 _VARIATIONS = 64
 _SPREADS = (1.0, 0.6, 0.4, 0.25, 0.15)
 _OUTSIDE_WEIGHT = 5.0
@@ -178,7 +179,7 @@ def rank(
       fov_rad: `[]` vertical field of view, radians.
 
     Returns:
-      The coloured hypotheses from best to worst, and their energies `[M]`.
+      The coloured hypotheses and their energies `[M]`.
     """
 
     def score(table):
@@ -188,13 +189,24 @@ def rank(
         outside = outside_share(table, library, fov_rad)
         return coloured, energy + CONTOUR_WEIGHT * contours + _OUTSIDE_WEIGHT * outside
 
-    coloured, energies = jax.lax.map(score, hypotheses, batch_size=_BATCH)
-    order = jnp.argsort(energies)
-    return jax.tree.map(lambda x: x[order], coloured), energies[order]
+    return jax.lax.map(score, hypotheses, batch_size=_BATCH)
 
 
-def _take(tables: Tabletop, num: int) -> list[Tabletop]:
-    return [jax.tree.map(lambda x, i=i: x[i], tables) for i in range(num)]
+def _best_of(score, hypotheses, observation, distance, num: int) -> list[Tabletop]:
+    """The best of any number of hypotheses, scored in equal chunks: one program."""
+    total = hypotheses.mask.shape[0]
+    coloured, energies = [], []
+    for start in range(0, total, _CHUNK):
+        rows = np.minimum(np.arange(start, start + _CHUNK), total - 1)
+        chunk = jax.tree.map(lambda x, rows=rows: x[rows], hypotheses)
+        tables, values = score(chunk, observation, distance)
+        coloured.append(tables)
+        energies.append(
+            np.where(np.arange(start, start + _CHUNK) < total, values, np.inf)
+        )
+    order = np.argsort(np.concatenate(energies), kind="stable")[:num]
+    joined = jax.tree.map(lambda *x: np.concatenate(x), *coloured)
+    return [jax.tree.map(lambda x, i=i: jnp.asarray(x[i]), joined) for i in order]
 
 
 def _with_class(table: Tabletop, place: int, name: str) -> Tabletop:
@@ -336,8 +348,12 @@ def coarse_search(
     Returns:
       `num_best` guesses, the best one first.
     """
-    ranked = jax.jit(functools.partial(rank, library=library, fov_rad=fov_rad))
     distance = jnp.asarray(edge_distance(np.asarray(observation)))
+    score = jax.jit(functools.partial(rank, library=library, fov_rad=fov_rad))
+
+    def keep_best(hypotheses: Tabletop) -> list[Tabletop]:
+        return _best_of(score, hypotheses, observation, distance, num_best)
+
     best = [empty_table(len(objects))]
     for place, name in enumerate(objects):
         tables = [_with_class(table, place, name) for table in best[:1]]
@@ -345,17 +361,24 @@ def coarse_search(
             candidates = first_hypotheses(tables[0], fov_rad)
         else:
             candidates = further_hypotheses(tables[0], place, fov_rad)
-        best = _take(ranked(candidates, observation, distance)[0], num_best)
+        best = keep_best(candidates)
         on_stage()
-        poses = [pose_hypotheses(table, place, library) for table in best]
-        joined = jax.tree.map(lambda *x: jnp.concatenate(x), *poses)
-        best = _take(ranked(joined, observation, distance)[0], num_best)
+        best = keep_best(_poses(best, place, library))
         on_stage()
     for stage, spread in enumerate(_SPREADS):
-        varied = jittered(jax.random.fold_in(key, stage), best, spread)
-        best = _take(ranked(varied, observation, distance)[0], num_best)
+        best = keep_best(jittered(jax.random.fold_in(key, stage), best, spread))
+        if stage == 1:  # the view is about right: look at all shapes again
+            for place in range(len(objects)):
+                best = keep_best(_poses(best, place, library))
         on_stage()
     return best
+
+
+def _poses(tables: Sequence[Tabletop], place: int, library: MeshLibrary) -> Tabletop:
+    """Each guess as it is, and with every shape and azimuth of one object."""
+    kept = [jax.tree.map(lambda x: x[None], table) for table in tables]
+    varied = [pose_hypotheses(table, place, library) for table in tables]
+    return jax.tree.map(lambda *x: jnp.concatenate(x), *kept, *varied)
 
 
 def num_stages(objects: Sequence[str]) -> int:

@@ -340,12 +340,12 @@ class Perturbation:
     position_px: float = 3.23 / 1.17741
     size: float = 0.0708 / 0.67449
     azimuth_rad: float = math.radians(9.15) / 0.67449
-    colour: float = 0.12
-    ground_colour: float = 0.09
+    colour: float = 0.067
+    ground_colour: float = 0.067
     camera_height: float = 0.008
-    camera_elevation_rad: float = math.radians(0.35)
-    strength: float = 0.25
-    light_rad: float = 0.25
+    camera_elevation_rad: float = math.radians(0.36)
+    strength: float = 0.45
+    light_rad: float = 0.5
 
 
 def perturb_tabletop(

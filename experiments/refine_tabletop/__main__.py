@@ -1,0 +1,28 @@
+"""Flags of `python -m experiments.refine_tabletop`."""
+
+from absl import flags
+
+from experiments.command import run_command
+
+_MODE = flags.DEFINE_enum("mode", "evaluate", ["evaluate"], "Nothing is trained.")
+_PRESET = flags.DEFINE_string("preset", "cpu", "smoke, cpu or paper.")
+_OUTPUT = flags.DEFINE_string("output", "output", "Folder for the results.")
+_SEED = flags.DEFINE_integer("seed", None, "Seed of scenes and perturbations.")
+_NUM_SCENES = flags.DEFINE_integer("num_scenes", None, "Scenes.")
+_STEPS = flags.DEFINE_integer("steps", None, "Gradient steps.")
+
+
+def _refine_tabletop():
+    from experiments.refine_tabletop.run import make_config, run
+
+    config = make_config(
+        _PRESET.value,
+        num_scenes=_NUM_SCENES.value,
+        steps=_STEPS.value,
+        seed=_SEED.value,
+    )
+    return run(config, _OUTPUT.value)
+
+
+if __name__ == "__main__":
+    run_command(_refine_tabletop)
