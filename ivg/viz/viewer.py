@@ -6,14 +6,23 @@ from trimesh.viewer import scene_to_html
 
 _TRACKLIGHT = "tracklight=new THREE.DirectionalLight(0xffffff,1.75);"
 _RENDERER = "renderer=new THREE.WebGLRenderer({antialias:true});"
-# Two lamps about the camera's own, and colours shown as sRGB: trimesh's page has
-# one hard light and shows linear values, which makes everything too dark.
-_EDITS = {
-    _TRACKLIGHT: "tracklight=new THREE.DirectionalLight(0xffffff,1.4);"
-    "scene.add(new THREE.HemisphereLight(0xffffff,0x8a8580,1.6));",
-    _RENDERER: _RENDERER + "renderer.outputEncoding=THREE.sRGBEncoding;",
-    "0xffffff);tracklight": "0xeef0f2);tracklight",
-}
+_BACKGROUND = "scene.background=new THREE.Color(0xffffff);"
+
+
+def _edits(is_lit: bool) -> dict[str, str]:
+    """What is changed in trimesh's page, which is lit by one hard lamp and dark.
+
+    Strengths are physical, as in glTF, and colours are shown as sRGB. The page adds
+    light from all sides and, weaker where the scene has lights, from the camera.
+    """
+    lamp = 0.5 if is_lit else 2.0
+    return {
+        _TRACKLIGHT: f"tracklight=new THREE.DirectionalLight(0xffffff,{lamp});"
+        "scene.add(new THREE.HemisphereLight(0xffffff,0x8a8580,1.1));",
+        _RENDERER: f"{_RENDERER}renderer.outputEncoding=THREE.sRGBEncoding;"
+        "renderer.physicallyCorrectLights=true;",
+        _BACKGROUND: "scene.background=new THREE.Color(0xd9dee2);",
+    }
 
 
 class _Glb:
@@ -45,7 +54,7 @@ def viewer_html(glb: bytes) -> str:
         raise ValueError(f"a viewer needs the content of a GLB file, got {glb[:8]!r}")
     scene: Any = _Glb(glb)
     html = scene_to_html(scene)
-    for old, new in _EDITS.items():
+    for old, new in _edits(b"KHR_lights_punctual" in glb).items():
         html = html.replace(old, new)
     return html
 
