@@ -1,0 +1,67 @@
+"""The example pictures: complete, readable, and true to their latents."""
+
+import math
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ivg.energy.tabletop import display, render_tabletop
+from ivg.io.image import load_image, resize_image
+from ivg.io.scene_json import load_tabletop
+from ivg.scene.shapes.families import tabletop_library
+
+ASSETS = Path(__file__).parents[1] / "assets"
+PICTURES = ASSETS / "pictures"
+OBJECTS = {"tabletop_0": 1, "tabletop_1": 3, "tabletop_2": 5}
+SIZE = 128
+
+
+@pytest.fixture(scope="module")
+def library():
+    return tabletop_library()
+
+
+def test_the_readme_names_every_file():
+    text = (ASSETS / "README.md").read_text(encoding="utf-8")
+    files = [path for path in ASSETS.rglob("*") if path.is_file()]
+    names = {str(path.relative_to(ASSETS)) for path in files} - {"README.md"}
+    assert len(names) == 7
+    assert all(f"`{name}`" in text for name in names)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("coffee", (400, 600, 3))] + [(name, (512, 512, 3)) for name in OBJECTS],
+)
+def test_pictures_load_and_are_small(name, shape):
+    path = PICTURES / f"{name}.png"
+    assert load_image(path).shape == shape
+    assert path.stat().st_size < 600_000
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_the_latents_explain_the_picture(name, library):
+    latents, fov_deg = load_tabletop(PICTURES / f"{name}.json", library)
+    assert int(jnp.sum(latents.mask)) == OBJECTS[name]
+    assert fov_deg == 50
+    picture = resize_image(load_image(PICTURES / f"{name}.png"), SIZE, SIZE)
+    picture = np.asarray(display(picture))
+
+    def rendered(table):
+        return np.asarray(
+            display(
+                render_tabletop(
+                    table, library, height=SIZE, width=SIZE, fov_rad=math.radians(50)
+                )
+            )
+        )
+
+    ours = rendered(latents)
+    empty = rendered(latents.replace(mask=jnp.zeros_like(latents.mask)))
+    covered = np.abs(ours - empty).max(-1) > 0.05
+    for seen in (covered, ~covered):
+        np.testing.assert_allclose(
+            ours[seen].mean(0), picture[seen].mean(0), rtol=0, atol=0.08
+        )
