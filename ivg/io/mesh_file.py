@@ -3,6 +3,7 @@
 import io
 import math
 import os
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,6 +79,11 @@ def load_mesh(
         vertices=soup.vertices @ rotation.T * unit_m,
         normals=None if soup.normals is None else soup.normals @ rotation.T,
     )
+    extent = np.ptp(soup.vertices, axis=0).max()
+    if not 1e-6 < extent < 1e5:
+        raise InputError(
+            f"{shown} is {extent:.3g} m large: give the metres per unit with unit_m"
+        )
     soup = _turn_outside(_drop_degenerate(soup, shown))
     if soup.normals is None:
         soup = _with_creases(soup)
@@ -86,13 +92,7 @@ def load_mesh(
 
 def _read(path: Path, shown: str, max_faces: int) -> _Soup:
     try:
-        scene = trimesh.load_scene(
-            io.BytesIO(path.read_bytes()),
-            file_type=path.suffix[1:].lower(),
-            process=False,
-            maintain_order=True,
-            skip_materials=True,
-        )
+        scene = _load_scene(path)
         parts = _parts(scene)
     except Exception as error:  # the readers raise all kinds for broken files
         raise InputError(
@@ -111,6 +111,18 @@ def _read(path: Path, shown: str, max_faces: int) -> _Soup:
             f"{max_faces:,}"
         )
     return soup
+
+
+def _load_scene(path: Path) -> trimesh.Scene:
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # what is wrong is told by what was read
+        return trimesh.load_scene(
+            io.BytesIO(path.read_bytes()),
+            file_type=path.suffix[1:].lower(),
+            process=False,
+            maintain_order=True,
+            skip_materials=True,
+        )
 
 
 def _parts(scene: trimesh.Scene) -> list[_Soup]:
@@ -137,9 +149,10 @@ def _placed(mesh: trimesh.Trimesh, matrix: np.ndarray) -> _Soup:
         faces = faces[:, ::-1]
         normals = None if normals is None else -normals
     uv = getattr(mesh.visual, "uv", None)
-    if uv is not None and (np.shape(uv) != (len(mesh.vertices), 2)):
+    if np.shape(uv) != (len(mesh.vertices), 2) or not np.isfinite(uv).all():
         uv = None
-    vertices = np.asarray(mesh.vertices, float) @ linear.T + matrix[:3, 3]
+    with np.errstate(all="ignore"):
+        vertices = np.asarray(mesh.vertices, float) @ linear.T + matrix[:3, 3]
     return _Soup(vertices, faces, normals, uv)
 
 

@@ -143,6 +143,8 @@ BAD = {
     "nan.obj": b"v nan 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n",
     "infinite.obj": b"v inf 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n",
     "range.obj": b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 9\n",
+    "far.obj": b"v 1e300 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n",
+    "tiny.obj": b"v 1e-30 0 0\nv 0 0 1e-30\nv 0 1e-30 0\nf 1 2 3\n",
     "text.stl": b"hello",
     "cut.stl": trimesh.creation.box().export(file_type="stl")[:200],
     "text.ply": b"ply\nhello",
