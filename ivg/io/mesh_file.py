@@ -148,12 +148,11 @@ def _placed(mesh: trimesh.Trimesh, matrix: np.ndarray) -> _Soup:
     if np.linalg.det(linear) < 0:
         faces = faces[:, ::-1]
         normals = None if normals is None else -normals
-    uv = getattr(mesh.visual, "uv", None)
-    if np.shape(uv) != (len(mesh.vertices), 2) or not np.isfinite(uv).all():
-        uv = None
+    uv = np.asarray(getattr(mesh.visual, "uv", None), float)
+    has_uv = uv.shape == (len(mesh.vertices), 2) and np.isfinite(uv).all()
     with np.errstate(all="ignore"):
         vertices = np.asarray(mesh.vertices, float) @ linear.T + matrix[:3, 3]
-    return _Soup(vertices, faces, normals, uv)
+    return _Soup(vertices, faces, normals, uv if has_uv else None)
 
 
 def _joined(parts: list[_Soup]) -> _Soup:

@@ -19,7 +19,8 @@ def gif_bytes(
       last_duration_ms: how long the last is shown.
 
     Returns:
-      Content of a GIF file; each frame has its own 256 colours.
+      Content of a GIF file; each frame has its own 256 colours. Equal frames in
+      a row become one that is shown for longer.
 
     Raises:
       ValueError: if there is no frame or the sizes differ.
