@@ -147,19 +147,14 @@ def _refine(
     schedule = optax.cosine_decay_schedule(config.learning_rate, max(config.steps, 1))
     refiner = gradient_refiner(energy, optax.adam(schedule), tabletop_bounds())
 
-    @jax.jit
-    def explain(params, observation):
-        refinement = refine(
-            _with_progress(refiner, bar), params, observation, config.steps
-        )
-        return (
-            refinement,
-            energy(params, observation),
-            energy(refinement.params, observation),
-        )
-
-    refinement, before, after = explain(initial, observation)
-    return refinement, {"energy_initial": float(before), "energy_final": float(after)}
+    refiner = _with_progress(refiner, bar)
+    explain = jax.jit(lambda p, o: refine(refiner, p, o, config.steps))
+    refinement = jax.block_until_ready(explain(initial, observation))
+    value = jax.jit(energy)
+    return refinement, {
+        "energy_initial": float(value(initial, observation)),
+        "energy_final": float(value(refinement.params, observation)),
+    }
 
 
 def _overlaps(
