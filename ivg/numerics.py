@@ -36,8 +36,20 @@ def safe_divide(numerator: Array, denominator: Array, fallback: float = 0.0) -> 
       `[...]` quotient; differentiable in both arguments.
     """
     is_zero = denominator == 0
-    quotient = numerator / jnp.where(is_zero, 1, denominator)
+    quotient = _divide(numerator, jnp.where(is_zero, 1, denominator))
     return jnp.where(is_zero, fallback, quotient)
+
+
+@jax.custom_jvp
+def _divide(numerator, denominator):
+    return numerator / denominator
+
+
+@_divide.defjvp
+def _divide_jvp(primals, tangents):
+    """`dq = (dn - q dd) / d`; JAX divides by `d * d`, which underflows early."""
+    quotient = _divide(*primals)
+    return quotient, (tangents[0] - quotient * tangents[1]) / primals[1]
 
 
 def safe_sqrt(x: Array) -> Array:
@@ -81,6 +93,8 @@ def safe_normalize(x: Array, axis: int = -1) -> Array:
     Returns:
       `[..., D]` vectors of norm one (or zero).
     """
+    largest = jnp.max(jnp.abs(x), axis=axis, keepdims=True)
+    x = x / jax.lax.stop_gradient(jnp.where(largest > 0, largest, 1))
     return safe_divide(x, safe_norm(x, axis=axis, keepdims=True))
 
 
@@ -94,8 +108,11 @@ def safe_atan2(y: Array, x: Array) -> Array:
     Returns:
       `[...]` angle in radians.
     """
-    at_origin = (x == 0) & (y == 0)
-    return jnp.where(at_origin, 0, jnp.arctan2(y, jnp.where(at_origin, 1, x)))
+    largest = jnp.maximum(jnp.abs(x), jnp.abs(y))
+    at_origin = largest == 0
+    scale = jax.lax.stop_gradient(jnp.where(at_origin, 1, largest))
+    angle = jnp.arctan2(y / scale, jnp.where(at_origin, 1, x / scale))
+    return jnp.where(at_origin, 0, angle)
 
 
 def wrap_angle(angle_rad: Array) -> Array:

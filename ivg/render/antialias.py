@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from ivg.numerics import safe_divide
-from ivg.render.fragments import gather_rows
+from ivg.render.gather import gather_planes
 from ivg.typing import Array
 
 
@@ -28,20 +28,24 @@ def edge_lines(vertices: Array, edges: Array, colours: Array) -> Array:
       the colour at that end, and the change of colour per row or column.
       Differentiable in the vertices (not through the change of colour) and colours.
     """
-    first, second = edges[:, 0], edges[:, 1]
-    swap = vertices[first, 2] < vertices[second, 2]
-    first, second = jnp.where(swap, second, first), jnp.where(swap, first, second)
-    p, q = vertices[first], vertices[second]
-    point = safe_divide(p[:, :2], p[:, 2:])
-    dx, dy = jnp.moveaxis(q[:, :2] - q[:, 2:] * point, -1, 0)
+    ends = edges[:, :2].T
+    place, colour = gather_planes(vertices, ends), gather_planes(colours, ends)
+    swap = place[2, 0] < place[2, 1]
+    p, q = _swap(swap, *jnp.moveaxis(place, 1, 0))
+    first, second = _swap(swap, *jnp.moveaxis(colour, 1, 0))
+    # An edge whose ends both lie about the camera's plane is never seen.
+    point = p[:2] * safe_divide(1.0, jnp.where(p[2] > 1e-12, p[2], 0))
+    dx, dy = q[:2] - q[2] * point
     steep = jnp.abs(dy) >= jnp.abs(dx)
     along = jnp.where(steep, dy, dx)
     slope = safe_divide(jnp.where(steep, dx, dy), along)
-    length = jnp.where(q[:, 2] > 0, safe_divide(along, q[:, 2]), 0)
-    change = (colours[second] - colours[first]) * jax.lax.stop_gradient(
-        safe_divide(1.0, length)[:, None]
-    )
-    return jnp.concatenate([point, slope[:, None], colours[first], change], -1)
+    per_step = jnp.where(q[2] > 0, safe_divide(q[2], along), 0)
+    change = (second - first) * jax.lax.stop_gradient(per_step)
+    return jnp.concatenate([point, slope[None], first, change]).T
+
+
+def _swap(condition: Array, first: Array, second: Array) -> tuple[Array, Array]:
+    return jnp.where(condition, second, first), jnp.where(condition, first, second)
 
 
 def crossings(vertices: Array, edges: Array, edge_index: Array, colours: Array):
@@ -55,32 +59,30 @@ def crossings(vertices: Array, edges: Array, edge_index: Array, colours: Array):
 
     Returns:
       `[2, H, W]` place of the crossing, 0 at the first pixel centre and 1 at the
-      second, 0.5 where no edge passes; and `[2, H, W, C]` the colour of the edge.
+      second, 0.5 where no edge passes; and `[C, 2, H, W]` the colour of the edge.
       Differentiable in vertices and colours.
     """
     num = colours.shape[1]
-    line = gather_rows(edge_lines(vertices, edges, colours), edge_index)
+    line = gather_planes(edge_lines(vertices, edges, colours), edge_index)
     height, width = edge_index.shape[1:]
     x = jnp.arange(width, dtype=vertices.dtype)[None, :] + 0.5
     y = jnp.arange(height, dtype=vertices.dtype)[:, None] + 0.5
-    offset = jnp.stack([y - line[0, ..., 1], x - line[1, ..., 0]])
-    base = jnp.stack([line[0, ..., 0] - x, line[1, ..., 1] - y])
-    t = jnp.where(edge_index >= 0, base + line[..., 2] * offset, 0.5)
-    along = jax.lax.stop_gradient(offset)[..., None]
-    return t, line[..., 3 : 3 + num] + line[..., 3 + num :] * along
+    offset = jnp.stack([y - line[1, 0], x - line[0, 1]])
+    base = jnp.stack([line[0, 0] - x, line[1, 1] - y])
+    t = jnp.where(edge_index >= 0, base + line[2] * offset, 0.5)
+    colour = line[3 : 3 + num] + line[3 + num :] * jax.lax.stop_gradient(offset)
+    return t, colour
 
 
-def _blend(image, crossing, edge_colour, inner_first, axis):
-    """What the pixels gain from the edges between neighbours along one axis."""
-    pairs = [slice(None)] * 3
-    pairs[axis] = slice(None, -1)
-    t, edge_colour, inner_first = (
-        v[tuple(pairs)]
-        for v in (crossing[..., None], edge_colour, inner_first[..., None])
-    )
-    first = image[tuple(pairs)]
-    pairs[axis] = slice(1, None)
-    second = image[tuple(pairs)]
+def _blend(image, t, edge_colour, inner_first, axis):
+    """What `[C, H, W]` pixels gain from edges between neighbours along one axis."""
+    size = image.shape[axis]
+
+    def pairs(planes):
+        return jax.lax.slice_in_dim(planes, 0, size - 1, axis=axis - 3 + planes.ndim)
+
+    first, second = pairs(image), jax.lax.slice_in_dim(image, 1, size, axis=axis)
+    t, edge_colour, inner_first = pairs(t), pairs(edge_colour), pairs(inner_first)
     left = jnp.where(inner_first, edge_colour, first)
     contrast = left - jnp.where(inner_first, second, edge_colour)
     before, after = [(0, 0)] * 3, [(0, 0)] * 3
@@ -116,9 +118,11 @@ def antialias(
     through the image, with its own colour.
     """
     edge_index, inner_first = edge_code >> 1, (edge_code & 1) == 0
-    t, edge_colour = crossings(vertices, edges, edge_index, colours)
-    across = _blend(image, t[0], edge_colour[0], inner_first[0], 1)
-    return image + across + _blend(image, t[1], edge_colour[1], inner_first[1], 0)
+    t, colour = crossings(vertices, edges, edge_index, colours)
+    planes = jnp.moveaxis(image, -1, 0)
+    across = _blend(planes, t[0], colour[:, 0], inner_first[0], 2)
+    down = _blend(planes, t[1], colour[:, 1], inner_first[1], 1)
+    return jnp.moveaxis(planes + across + down, 0, -1)
 
 
 __all__ = ["antialias", "crossings", "edge_lines"]

@@ -51,6 +51,20 @@ def _dispatch(name: str, backend: str | None, *args, **static):
     return jax.lax.platform_dependent(*args, cpu=kernel, default=reference)
 
 
+def _check_arrays(vertices: Array, faces: Array, face_mask: Array) -> None:
+    """Kernels read raw memory, so nothing of another layout may reach them."""
+    if vertices.ndim != 2 or vertices.shape[1] != 3:
+        raise ValueError(f"vertices must have shape [V, 3], got {vertices.shape}")
+    if vertices.dtype not in (jnp.float32, jnp.float64):
+        raise ValueError(f"vertices must be float32 or float64, got {vertices.dtype}")
+    if faces.ndim != 2 or faces.shape[1] != 3:
+        raise ValueError(f"faces must have shape [F, 3], got {faces.shape}")
+    if face_mask.shape != faces.shape[:1]:
+        raise ValueError(
+            f"face_mask must have shape {faces.shape[:1]}, got {face_mask.shape}"
+        )
+
+
 def orientation(vertices: Array, faces: Array) -> Array:
     """On which side each face is seen.
 
@@ -101,15 +115,15 @@ def visibility(
       `[K, H, W]` int32 face index, -1 for background. No gradient.
 
     Raises:
-      ValueError: for an unknown `cull` or `backend`, or wrong shapes.
+      ValueError: for an unknown `cull` or `backend`, or wrong shapes or types.
 
     Source: Olano and Greer, Triangle scan conversion using 2D homogeneous
     coordinates, 1997: no face is clipped; the near plane is a fourth half plane.
     """
-    if vertices.ndim != 2 or vertices.shape[1] != 3:
-        raise ValueError(f"vertices must have shape [V, 3], got {vertices.shape}")
+    _check_arrays(vertices, faces, face_mask)
     if cull not in CULLING:
         raise ValueError(f"cull must be one of {CULLING}, got {cull!r}")
+    faces, face_mask = faces.astype(jnp.int32), face_mask.astype(bool)
     vertices = jax.lax.stop_gradient(vertices)
     near = jax.lax.stop_gradient(jnp.asarray(near, vertices.dtype))
     if cull != "none":
@@ -163,7 +177,15 @@ def edge_visibility(
       stands the edge between the pixels
       `(x, y)` and `(x + 1, y)`, at `[1, y, x]` between `(x, y)` and `(x, y + 1)`.
       No gradient.
+
+    Raises:
+      ValueError: for an unknown `backend`, or wrong shapes or types.
     """
+    _check_arrays(vertices, faces, faces[:, 0])
+    faces, face_group, edges, face_index = (
+        x.astype(jnp.int32) for x in (faces, face_group, edges, face_index)
+    )
+    edge_sharp, edge_mask = edge_sharp.astype(bool), edge_mask.astype(bool)
     vertices = jax.lax.stop_gradient(vertices)
     near = jax.lax.stop_gradient(jnp.asarray(near, vertices.dtype))
     return _dispatch(

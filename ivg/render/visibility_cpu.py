@@ -64,7 +64,10 @@ def _extend(box, x, y):
 
 @ffi.jit
 def _row_bounds(lines, is_lower, num_lines, y, x0, x1):
-    """First and last column whose centre satisfies all bounds on this row."""
+    """First and last column whose centre satisfies all bounds on this row.
+
+    Bounds of huge faces may exceed the integers, hence the last two lines.
+    """
     low, high = x0 + 0.5, x1 + 0.5
     for i in range(num_lines):
         bound = lines[i, 0] * y + lines[i, 1]
@@ -72,6 +75,7 @@ def _row_bounds(lines, is_lower, num_lines, y, x0, x1):
             low = max(low, bound)
         else:
             high = min(high, bound)
+    low, high = min(low, x1 + 1.5), max(high, x0 - 0.5)
     return int(math.ceil(low - 0.5)), int(math.floor(high - 0.5))
 
 
@@ -251,8 +255,9 @@ def _try_pair(
 
     The pixel on the side of the edge's face must show the same node, the other one
     too if the edge is no outline but a crease; and the surface in the other pixel
-    must not lie before the edge.
+    must not lie before the edge. Of edges at equal depth the first stays.
     """
+    z = np.float32(z)
     if not z > best[d, row, column]:
         return
     inside = face_index[0, inner[0], inner[1]]

@@ -209,7 +209,8 @@ def visible_edges(
       `[2, H, W]` int32 code of the edge, -1 where there is none.
     """
     height, width = face_index.shape[1:]
-    vertices = jnp.where(jnp.isfinite(vertices), vertices, 0)
+    finite = jnp.all(jnp.isfinite(vertices), -1)
+    vertices = jnp.where(finite[:, None], vertices, 0)
     triangle = vertices[faces]
     plane, determinant = _planes(triangle)
     owner, other = edges[:, 2], edges[:, 3]
@@ -219,6 +220,7 @@ def visible_edges(
     turned_away = sharp & (other >= 0) & outline & (sign[owner] > 0)
     active = mask & (outline | sharp) & ~turned_away
     active &= jnp.maximum(p[:, 2], q[:, 2]) > near
+    active &= jnp.all(finite[edges[:, :2]], -1)
     p, q = (jnp.where(active[:, None], v, 1) for v in (p, q))
     p, q, steep = _order_along(*_clip_segments(p, q, near))
     inner_first = _inner_first(triangle[owner], p, q, steep)

@@ -163,13 +163,27 @@ def transform_normals(matrix: Array, normals: Array) -> Array:
       normals: `[V, 3]` unit normals.
 
     Returns:
-      `[V, 3]` unit normals. The matrix of cofactors stands in for the inverse
-      transpose: it has the same direction and no division, so it is finite for
-      singular maps too.
+      `[V, 3]` unit normals. The matrix of cofactors, turned around by mirrors,
+      stands in for the inverse transpose: it has the same direction and no
+      division, so it is finite for singular maps too.
     """
     a, b, c = matrix[:3, :3].T
     cofactor = jnp.stack([jnp.cross(b, c), jnp.cross(c, a), jnp.cross(a, b)], axis=1)
-    return safe_normalize(matmul(normals, cofactor.T))
+    sign = jnp.where(is_mirror(matrix), -1, 1)
+    return safe_normalize(matmul(normals, cofactor.T) * sign)
+
+
+def is_mirror(matrix: Array) -> Array:
+    """Whether an affine map turns left hands into right hands.
+
+    Args:
+      matrix: `[4, 4]`.
+
+    Returns:
+      `[]` bool: whether the determinant is negative.
+    """
+    a, b, c = matrix[:3, :3]
+    return jnp.sum(a * jnp.cross(b, c)) < 0
 
 
 def world_mesh(scene: Scene) -> Mesh:
@@ -180,14 +194,17 @@ def world_mesh(scene: Scene) -> Mesh:
 
     Returns:
       `Mesh` of `N V` vertices, `N F` faces and `N E` edges. Face `f` belongs to
-      node `f // F`. Hidden nodes are masked out.
+      node `f // F`. Hidden nodes are masked out. Faces of mirrored nodes (scales
+      with a negative product) are turned, so that all stay counter-clockwise.
     """
     nodes = scene.nodes
     matrices = world_from_nodes(nodes)
     shapes = jax.vmap(lambda i: get_shape(scene.library, i))(nodes.shape_id)
     num_nodes, num_vertices = shapes.vertices.shape[:2]
     node = jnp.arange(num_nodes, dtype=jnp.int32)[:, None, None]
-    faces = shapes.faces + node * num_vertices
+    mirrored = jax.vmap(is_mirror)(matrices)[:, None, None]
+    outward = jnp.where(mirrored, shapes.faces[..., ::-1], shapes.faces)
+    faces = outward + node * num_vertices
     edge_faces = shapes.edges[..., 2:]
     offset_faces = jnp.where(edge_faces < 0, -1, edge_faces + node * faces.shape[1])
     edges = jnp.concatenate(
@@ -211,6 +228,7 @@ def world_mesh(scene: Scene) -> Mesh:
 __all__ = [
     "Nodes",
     "Scene",
+    "is_mirror",
     "make_nodes",
     "make_scene",
     "transform_normals",

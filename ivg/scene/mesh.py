@@ -75,12 +75,12 @@ def make_mesh(vertices, faces, normals=None, uv=None) -> Mesh:
       `Mesh` without padding.
 
     Raises:
-      ValueError: for a wrong shape, an index out of range, no face, or values
-        that are not finite.
+      ValueError: for a wrong shape or type, an index out of range, no face, or
+        values that are not finite.
     """
     vertices = np.asarray(vertices, np.float64)
     faces = np.asarray(faces)
-    _check(vertices, faces)
+    _check(vertices, faces, normals, uv)
     dtype = jnp.result_type(float)
     position = jnp.asarray(vertices, dtype)
     faces = jnp.asarray(faces, jnp.int32)
@@ -102,11 +102,13 @@ def make_mesh(vertices, faces, normals=None, uv=None) -> Mesh:
     )
 
 
-def _check(vertices: np.ndarray, faces: np.ndarray) -> None:
+def _check(vertices: np.ndarray, faces: np.ndarray, normals, uv) -> None:
     if vertices.ndim != 2 or vertices.shape[1] != 3:
         raise ValueError(f"vertices must have shape [V, 3], got {vertices.shape}")
     if faces.ndim != 2 or faces.shape[1] != 3 or len(faces) == 0:
         raise ValueError(f"faces must have shape [F, 3] with F > 0, got {faces.shape}")
+    if not np.issubdtype(faces.dtype, np.integer):
+        raise ValueError(f"faces must be integers, got {faces.dtype}")
     if faces.min() < 0 or faces.max() >= len(vertices):
         raise ValueError(
             f"face indices must be in [0, {len(vertices)}), "
@@ -114,6 +116,12 @@ def _check(vertices: np.ndarray, faces: np.ndarray) -> None:
         )
     if not np.isfinite(vertices).all():
         raise ValueError("vertices must be finite")
+    for name, values, width in (("normals", normals, 3), ("uv", uv, 2)):
+        shape = (len(vertices), width)
+        if values is not None and np.shape(values) != shape:
+            raise ValueError(f"{name} must have shape {shape}, got {np.shape(values)}")
+        if values is not None and not np.isfinite(values).all():
+            raise ValueError(f"{name} must be finite")
 
 
 def find_edges(
