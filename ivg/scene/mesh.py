@@ -177,9 +177,14 @@ def pad_mesh(mesh: Mesh, num_vertices: int, num_faces: int, num_edges: int) -> M
 
     Returns:
       `Mesh` whose added entries are zero and masked out.
+
+    Raises:
+      ValueError: if there is more in the mesh than there is room.
     """
 
     def pad(x, size):
+        if size < x.shape[0]:
+            raise ValueError(f"{x.shape[0]} rows cannot be padded to {size}")
         return jnp.pad(x, [(0, size - x.shape[0])] + [(0, 0)] * (x.ndim - 1))
 
     return Mesh(
