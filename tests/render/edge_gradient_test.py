@@ -40,7 +40,9 @@ def make_shapes():
             "torus": [mesh.make_mesh(lying, torus.faces)],
             "box": [
                 mesh.make_mesh(
-                    corners, np.arange(36).reshape(-1, 3), np.repeat(box.face_normals, 3, 0)
+                    corners,
+                    np.arange(36).reshape(-1, 3),
+                    np.repeat(box.face_normals, 3, 0),
                 )
             ],
             "ground": [mesh.make_mesh(ground, np.array([[0, 2, 1], [0, 3, 2]]))],
@@ -75,7 +77,7 @@ def make_parameters(shapes):
         "azimuth": jnp.array([0.3, 0.5]),
         "size": jnp.array([1.0, 1.2]),
         "eye": jnp.array([0.3, 1.5, 1.7]),
-        "light": jnp.array([0.5, 0.8]),
+        "light": jnp.array([0.7, 0.8]),
         "colour": jnp.array([[0.8, 0.3, 0.2], [0.2, 0.6, 0.3], [0.7, 0.7, 0.7]]),
     }
 
