@@ -18,6 +18,13 @@ from ivg.render import ffi
 from ivg.typing import Array
 
 _EDGE_TOLERANCE = 1e-4
+_SMALL_BOX = 24  # pixels up to which each centre is tested
+
+
+@ffi.jit
+def _load(vertices, i, point):
+    for j in range(3):
+        point[j] = vertices[i, j]
 
 
 @ffi.jit
@@ -26,20 +33,6 @@ def _edge_function(p, q, out):
     out[0] = p[1] * q[2] - p[2] * q[1]
     out[1] = p[2] * q[0] - p[0] * q[2]
     out[2] = p[0] * q[1] - p[1] * q[0]
-
-
-@ffi.jit
-def _setup_plane(a, b, c, plane):
-    """Inverse depth `plane . (x, y, 1)` of a face; returns its determinant."""
-    ux, uy, uw = b[0] - a[0], b[1] - a[1], b[2] - a[2]
-    vx, vy, vw = c[0] - a[0], c[1] - a[1], c[2] - a[2]
-    nx, ny, nw = uy * vw - uw * vy, uw * vx - ux * vw, ux * vy - uy * vx
-    determinant = nx * a[0] + ny * a[1] + nw * a[2]
-    if determinant != 0:
-        plane[0] = nx / determinant
-        plane[1] = ny / determinant
-        plane[2] = nw / determinant
-    return determinant
 
 
 @ffi.jit
@@ -110,61 +103,142 @@ def _insert(face_index, inverse_depth, y, x, z, face):
 
 
 @ffi.jit
+def _pixel_range(low, high, size):
+    """First and last pixel centre in an interval, on the image; safe for any float."""
+    first = math.ceil(min(max(low, 0.0), size + 1.0) - 0.5)
+    last = math.floor(max(min(high, float(size)), -1.0) - 0.5)
+    return int(first), int(last)
+
+
+@ffi.jit
+def _line(px, py, pw, qx, qy, qw, sign):
+    """The line through two homogeneous points, antisymmetric in them."""
+    return (
+        sign * (py * qw - pw * qy),
+        sign * (pw * qx - px * qw),
+        sign * (px * qy - py * qx),
+    )
+
+
+@ffi.jit
+def _fill_small(face, a, b, c, plane, x0, x1, y0, y1, face_index, inverse_depth):
+    """Tests every centre of a small box against the three edges of a face."""
+    for y in range(y0, y1 + 1):
+        py = y + 0.5
+        for x in range(x0, x1 + 1):
+            px = x + 0.5
+            inside = (
+                a[0] * px + a[1] * py + a[2] >= 0
+                and b[0] * px + b[1] * py + b[2] >= 0
+                and c[0] * px + c[1] * py + c[2] >= 0
+            )
+            if inside:
+                z = np.float32(plane[0] * px + plane[1] * py + plane[2])
+                _insert(face_index, inverse_depth, y, x, z, face)
+
+
+@ffi.jit
+def _fill_span(face, first, last, start, slope, index_row, depth_row):
+    """One row of a face into a single layer; a loop that vectorises."""
+    for x in range(np.uint64(max(first, 0)), np.uint64(max(last + 1, 0))):
+        z = start + slope * np.float32(np.int64(x) - first)
+        nearer = z > depth_row[x]
+        depth_row[x] = z if nearer else depth_row[x]
+        index_row[x] = face if nearer else index_row[x]
+
+
+@ffi.jit
+def _fill_rows(
+    face, a, b, c, plane, near, clipped, box, x0, x1, bounds, is_lower, rows,
+    face_index, inverse_depth,
+):  # fmt: skip
+    """Fills the rows of a face between the bounds of its half planes."""
+    rows[0], rows[1] = box[2], box[3]
+    count = _add_half_plane(a[0], a[1], a[2], bounds, is_lower, 0, rows)
+    count = _add_half_plane(b[0], b[1], b[2], bounds, is_lower, count, rows)
+    count = _add_half_plane(c[0], c[1], c[2], bounds, is_lower, count, rows)
+    if clipped:
+        count = _add_half_plane(
+            -plane[0], -plane[1], 1 / near - plane[2], bounds, is_lower, count, rows
+        )
+    if not rows[0] <= rows[1]:
+        return
+    y0, y1 = _pixel_range(rows[0], rows[1], face_index.shape[1])
+    slope = np.float32(plane[0])
+    for y in range(y0, y1 + 1):
+        first, last = _row_bounds(bounds, is_lower, count, y + 0.5, x0, x1)
+        centre = plane[1] * (y + 0.5) + plane[2]
+        start = np.float32(plane[0] * (first + 0.5) + centre)
+        if face_index.shape[0] == 1:
+            _fill_span(
+                face, first, last, start, slope, face_index[0, y], inverse_depth[0, y]
+            )
+            continue
+        for x in range(first, last + 1):
+            z = start + slope * np.float32(x - first)
+            _insert(face_index, inverse_depth, y, x, z, face)
+
+
+@ffi.jit
+def _plane_of(ax, ay, aw, bx, by, bw, cx, cy, cw):
+    """Inverse depth `p . (x, y, 1)` of a face, and its determinant."""
+    ux, uy, uw, vx, vy, vw = bx - ax, by - ay, bw - aw, cx - ax, cy - ay, cw - aw
+    nx, ny, nw = uy * vw - uw * vy, uw * vx - ux * vw, ux * vy - uy * vx
+    determinant = nx * ax + ny * ay + nw * aw
+    scale = 1 / determinant if determinant != 0 else 0.0
+    return (nx * scale, ny * scale, nw * scale), determinant
+
+
+@ffi.jit
 def _rasterize(vertices, faces, mask, near, face_index, inverse_depth):
     height, width = face_index.shape[1:]
-    points, line, plane = np.empty((3, 3)), np.empty(3), np.empty(3)
-    lines, is_lower = np.empty((4, 2)), np.empty(4, np.bool_)
-    box, rows = np.empty(4), np.empty(2)
+    bounds, is_lower = np.empty((4, 2)), np.empty(4, np.bool_)
+    points, box, rows = np.empty((3, 3)), np.empty(4), np.empty(2)
     for face in range(faces.shape[0]):
         if not mask[face]:
             continue
-        for i in range(3):
-            for j in range(3):
-                points[i, j] = vertices[faces[face, i], j]
-        if not math.isfinite(points.sum()):
+        i, j, k = faces[face, 0], faces[face, 1], faces[face, 2]
+        ax, ay, aw = float(vertices[i, 0]), float(vertices[i, 1]), float(vertices[i, 2])
+        bx, by, bw = float(vertices[j, 0]), float(vertices[j, 1]), float(vertices[j, 2])
+        cx, cy, cw = float(vertices[k, 0]), float(vertices[k, 1]), float(vertices[k, 2])
+        total = ax + ay + aw + bx + by + bw + cx + cy + cw
+        if not (total - total == 0 and max(aw, bw, cw) > near):  # NaN, or before near
             continue
-        nearest = min(points[0, 2], points[1, 2], points[2, 2])
-        if not max(points[0, 2], points[1, 2], points[2, 2]) > near:
+        clipped = min(aw, bw, cw) < near
+        if clipped:
+            points[0, 0], points[0, 1], points[0, 2] = ax, ay, aw
+            points[1, 0], points[1, 1], points[1, 2] = bx, by, bw
+            points[2, 0], points[2, 1], points[2, 2] = cx, cy, cw
+            _clipped_box(points, near, box)
+        else:
+            wa, wb, wc = 1 / aw, 1 / bw, 1 / cw
+            box[0], box[1] = _extent(ax * wa, bx * wb, cx * wc)
+            box[2], box[3] = _extent(ay * wa, by * wb, cy * wc)
+        x0, x1 = _pixel_range(box[0], box[1], width)
+        y0, y1 = _pixel_range(box[2], box[3], height)
+        if x0 > x1 or y0 > y1:
             continue
-        _clipped_box(points, near, box)
-        if box[0] > width or box[1] < 0 or box[2] > height or box[3] < 0:
-            continue
-        determinant = _setup_plane(points[0], points[1], points[2], plane)
+        plane, determinant = _plane_of(ax, ay, aw, bx, by, bw, cx, cy, cw)
         if not abs(determinant) > 0:
             continue
-        x0 = int(max(0.0, math.ceil(box[0] - 0.5)))
-        x1 = int(min(width - 1.0, math.floor(box[1] - 0.5)))
-        rows[0], rows[1] = max(box[2], 0.0), min(box[3], float(height))
-        count = 0
         sign = 1.0 if determinant > 0 else -1.0
-        for i in range(3):
-            _edge_function(points[(i + 1) % 3], points[(i + 2) % 3], line)
-            count = _add_half_plane(
-                sign * line[0],
-                sign * line[1],
-                sign * line[2],
-                lines,
-                is_lower,
-                count,
-                rows,
-            )
-        if nearest < near:
-            count = _add_half_plane(
-                -plane[0], -plane[1], 1 / near - plane[2], lines, is_lower, count, rows
-            )
-        if not rows[0] <= rows[1]:
-            continue
-        y0 = max(0, int(math.ceil(rows[0] - 0.5)))
-        y1 = min(height - 1, int(math.floor(rows[1] - 0.5)))
-        slope = np.float32(plane[0])
-        for y in range(y0, y1 + 1):
-            first, last = _row_bounds(lines, is_lower, count, y + 0.5, x0, x1)
-            start = np.float32(
-                plane[0] * (first + 0.5) + plane[1] * (y + 0.5) + plane[2]
-            )
-            for x in range(first, last + 1):
-                z = start + slope * np.float32(x - first)
-                _insert(face_index, inverse_depth, y, x, z, face)
+        a = _line(bx, by, bw, cx, cy, cw, sign)
+        b = _line(cx, cy, cw, ax, ay, aw, sign)
+        c = _line(ax, ay, aw, bx, by, bw, sign)
+        if not clipped and (x1 - x0 + 1) * (y1 - y0 + 1) <= _SMALL_BOX:
+            _fill_small(
+                face, a, b, c, plane, x0, x1, y0, y1, face_index, inverse_depth
+            )  # fmt: skip
+        else:
+            _fill_rows(
+                face, a, b, c, plane, near, clipped, box, x0, x1, bounds, is_lower,
+                rows, face_index, inverse_depth,
+            )  # fmt: skip
+
+
+@ffi.jit
+def _extent(a, b, c):
+    return min(a, b, c), max(a, b, c)
 
 
 @ffi.jit
@@ -213,18 +287,14 @@ def _visibility_kernel(frame):
 
 
 @ffi.jit
-def _load(vertices, i, point):
-    for j in range(3):
-        point[j] = vertices[i, j]
-
-
-@ffi.jit
-def _orientation(vertices, face, points, plane):
-    """Sign of the determinant of a face: which side of it is seen."""
-    for i in range(3):
-        _load(vertices, face[i], points[i])
-    determinant = _setup_plane(points[0], points[1], points[2], plane)
-    return 1 if determinant > 0 else -1 if determinant < 0 else 0
+def _face_plane(vertices, face):
+    """Plane of inverse depth and determinant of a face."""
+    i, j, k = face[0], face[1], face[2]
+    return _plane_of(
+        float(vertices[i, 0]), float(vertices[i, 1]), float(vertices[i, 2]),
+        float(vertices[j, 0]), float(vertices[j, 1]), float(vertices[j, 2]),
+        float(vertices[k, 0]), float(vertices[k, 1]), float(vertices[k, 2]),
+    )  # fmt: skip
 
 
 @ffi.jit
@@ -239,17 +309,16 @@ def _clip_segment(p, q, near):
 
 
 @ffi.jit
-def _inverse_depth_at(vertices, faces, face, x, y, points, plane):
+def _inverse_depth_at(vertices, face, x, y):
     """Inverse depth at a point of the image of the plane of a face."""
-    if _orientation(vertices, faces[face], points, plane) == 0:
-        return 0.0
+    plane, _ = _face_plane(vertices, face)
     return plane[0] * x + plane[1] * y + plane[2]
 
 
 @ffi.jit
 def _try_pair(
     vertices, faces, group, face_index, edge, owner, is_outline, z, x, y, inner,
-    outer, points, plane, slot, best, d, row, column,
+    outer, slot, best, d, row, column,
 ):  # fmt: skip
     """Gives a pair of pixels to an edge that passes visibly between them.
 
@@ -269,10 +338,10 @@ def _try_pair(
     if outside >= 0:
         limit = z * (1 + _EDGE_TOLERANCE)
         at_centre = _inverse_depth_at(
-            vertices, faces, outside, outer[1] + 0.5, outer[0] + 0.5, points, plane
+            vertices, faces[outside], outer[1] + 0.5, outer[0] + 0.5
         )
         if at_centre > limit:
-            here = _inverse_depth_at(vertices, faces, outside, x, y, points, plane)
+            here = _inverse_depth_at(vertices, faces[outside], x, y)
             if not here <= limit:
                 return
     best[d, row, column] = z
@@ -306,7 +375,7 @@ def _side_of_face(vertices, face, p, q, line):
 @ffi.jit
 def _walk_edge(
     vertices, faces, group, face_index, edge, owner, is_outline, p, q, steep,
-    inner_first, points, plane, slot, best,
+    inner_first, slot, best,
 ):  # fmt: skip
     """Visits the pairs of neighbouring pixel centres that an edge passes between.
 
@@ -335,7 +404,7 @@ def _walk_edge(
             vertices, faces, group, face_index, edge, owner, is_outline,
             z0 + t * (z1 - z0), x, y,
             one if inner_first else two, two if inner_first else one,
-            points, plane, slot, best, along ^ 1, one[0], one[1],
+            slot, best, along ^ 1, one[0], one[1],
         )  # fmt: skip
 
 
@@ -343,11 +412,12 @@ def _walk_edge(
 def _find_edges(
     vertices, faces, group, edges, sharp, mask, near, face_index, slot, best
 ):  # fmt: skip
-    points, plane, line = np.empty((3, 3)), np.empty(3), np.empty(3)
+    line = np.empty(3)
     p, q = np.empty(3), np.empty(3)
     sign = np.empty(faces.shape[0], np.int8)
     for face in range(faces.shape[0]):
-        sign[face] = _orientation(vertices, faces[face], points, plane)
+        _, determinant = _face_plane(vertices, faces[face])
+        sign[face] = 1 if determinant > 0 else -1 if determinant < 0 else 0
     for edge in range(edges.shape[0]):
         if not mask[edge]:
             continue
@@ -366,7 +436,7 @@ def _find_edges(
         side = _side_of_face(vertices, faces[owner], p, q, line)
         _walk_edge(
             vertices, faces, group, face_index, edge, owner, is_outline, p, q, steep,
-            side > 0 if steep else side < 0, points, plane, slot, best,
+            side > 0 if steep else side < 0, slot, best,
         )  # fmt: skip
 
 

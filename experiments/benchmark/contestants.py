@@ -1,0 +1,173 @@
+"""The renderers that are timed, each as functions without arguments.
+
+All render the same mesh with Lambert shading, and take derivatives with respect to
+all vertices. `forward` and `forward_backward` return when the result is there.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.benchmark.scenes import (
+    ALBEDO,
+    AMBIENT,
+    DIFFUSE,
+    EYE,
+    FOV_DEG,
+    LIGHT,
+    Soup,
+)
+from ivg.geometry.camera import homogeneous_px, look_at
+from ivg.render.pipeline import render
+from ivg.render.visibility import visibility
+from ivg.scene.appearance import make_lights
+from ivg.scene.graph import make_nodes, make_scene
+from ivg.scene.library import make_library
+from ivg.scene.mesh import make_mesh, vertex_normals
+
+Timed = dict[str, Callable[[], object]]
+
+
+def make_ivg(soup: Soup, mode: str) -> Timed:
+    """This library.
+
+    Args:
+      soup: scene.
+      mode: "antialias" or "hard".
+
+    Returns:
+      `forward`, `forward_backward` and `visibility`.
+    """
+    mesh = make_mesh(soup.vertices, soup.faces)
+    library = make_library({"soup": [mesh]})
+    camera = look_at(
+        EYE, (0, 0, 0), height=soup.size, width=soup.size, fov_rad=np.deg2rad(FOV_DEG)
+    )
+    lights = make_lights(AMBIENT, [LIGHT], [[DIFFUSE] * 3])
+    scene = make_scene(
+        library, make_nodes([0]), camera, albedo=ALBEDO, lights=lights,
+        background=(0.1, 0.1, 0.1),
+    )  # fmt: skip
+
+    def picture(vertices):
+        moved = library.mesh.replace(
+            vertices=vertices[None], normals=vertex_normals(vertices, mesh.faces)[None]
+        )
+        placed = scene.replace(library=library.replace(mesh=moved))
+        return render(placed, mode=mode).rgb
+
+    def faces_seen(vertices):
+        return visibility(
+            homogeneous_px(camera, vertices), mesh.faces, mesh.face_mask,
+            near=camera.near, height=soup.size, width=soup.size,
+        )  # fmt: skip
+
+    forward, seen = jax.jit(picture), jax.jit(faces_seen)
+    both = jax.jit(jax.value_and_grad(lambda v: jnp.sum(picture(v))))
+    block = jax.block_until_ready
+    return {
+        "forward": lambda: block(forward(mesh.vertices)),
+        "forward_backward": lambda: block(both(mesh.vertices)),
+        "visibility": lambda: block(seen(mesh.vertices)),
+    }
+
+
+def make_deodr(soup: Soup) -> Timed:
+    """DEODR 0.2.3: C++ on a CPU, antialiased by edge overdraw.
+
+    Args:
+      soup: scene.
+
+    Returns:
+      `forward` and `forward_backward`.
+
+    Raises:
+      ImportError: if it is not installed.
+    """
+    from deodr.differentiable_renderer import Camera, Scene3D
+    from deodr.triangulated_mesh import ColoredTriMesh
+
+    view = look_at(EYE, (0, 0, 0), height=soup.size, width=soup.size)
+    ahead = -np.array(EYE) / np.linalg.norm(EYE)
+    right = np.cross(ahead, [0, 1, 0])
+    right /= np.linalg.norm(right)
+    turn = np.stack([right, np.cross(ahead, right), ahead])
+    focal, centre = float(view.focal_px[0]), soup.size / 2
+    camera = Camera(
+        extrinsic=np.column_stack([turn, -turn @ np.array(EYE)]),
+        intrinsic=np.array([[focal, 0, centre], [0, focal, centre], [0, 0, 1.0]]),
+        width=soup.size, height=soup.size, distortion=None,
+    )  # fmt: skip
+    mesh = ColoredTriMesh(
+        soup.faces.astype(np.uint32), soup.vertices.astype(np.float64),
+        clockwise=False, nb_colors=3, compute_adjacencies=True,
+    )  # fmt: skip
+    mesh.set_vertices_colors(np.full((len(soup.vertices), 3), ALBEDO))
+    scene = Scene3D()
+    scene.set_mesh(mesh)
+    scene.set_light(light_directional=-DIFFUSE * np.array(LIGHT), light_ambient=AMBIENT)
+    scene.set_background_color([0.1, 0.1, 0.1])
+    ones = np.ones((soup.size, soup.size, 3))
+
+    def both():
+        scene.render(camera)
+        scene.clear_gradients()
+        scene.render_backward(ones)
+
+    return {"forward": lambda: scene.render(camera), "forward_backward": both}
+
+
+def make_mitsuba(soup: Soup) -> Timed:
+    """Mitsuba 3 on LLVM: ray-traced depth and normals, one sample a pixel.
+
+    Args:
+      soup: scene.
+
+    Returns:
+      `forward`, and `forward_backward` with the ray tree refitted.
+
+    Raises:
+      ImportError: if it is not installed or LLVM is missing.
+    """
+    import drjit as dr
+    import mitsuba as mi
+
+    mi.set_variant("llvm_ad_rgb")
+    mesh = mi.Mesh("soup", len(soup.vertices), len(soup.faces))
+    values = mi.traverse(mesh)
+    values["vertex_positions"] = soup.vertices.ravel()
+    values["faces"] = soup.faces.ravel().astype(np.uint32)
+    values.update()
+    eye = mi.ScalarTransform4f().look_at(list(EYE), [0, 0, 0], [0, 1, 0])
+    film = {
+        "type": "hdrfilm", "width": soup.size, "height": soup.size,
+        "rfilter": {"type": "box"},
+    }  # fmt: skip
+    sensor = {
+        "type": "perspective", "fov": FOV_DEG, "to_world": eye, "film": film,
+        "sampler": {"type": "independent", "sample_count": 1},
+    }  # fmt: skip
+    scene = mi.load_dict({
+        "type": "scene", "integrator": {"type": "aov", "aovs": "d:depth,n:sh_normal"},
+        "sensor": sensor, "light": {"type": "constant"}, "soup": mesh,
+    })  # fmt: skip
+    params = mi.traverse(scene)
+    key = next(name for name in params.keys() if "vertex_positions" in name)
+
+    def forward():
+        dr.eval(mi.render(scene, spp=1))
+        dr.sync_thread()
+
+    def both():
+        dr.enable_grad(params[key])
+        params.update()
+        dr.backward(dr.mean(mi.render(scene, params, spp=1)))
+        dr.eval(dr.grad(params[key]))
+        dr.sync_thread()
+
+    return {"forward": forward, "forward_backward": both}
+
+
+__all__ = ["Timed", "make_deodr", "make_ivg", "make_mitsuba"]

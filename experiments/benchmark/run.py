@@ -1,0 +1,186 @@
+"""Times the renderer beside its peers, in turn within one process."""
+
+import dataclasses
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from experiments.benchmark import contestants
+from experiments.benchmark.scenes import make_soup
+from ivg.io.atomic import check_writable_folder, write_atomic
+from ivg.io.errors import InputError
+from ivg.viz.plots import curves_png
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Size of the benchmark.
+
+    Attributes:
+      sizes: sides of the pictures.
+      rounds: rounds in which every contestant runs once.
+      peers: other renderers, left out where they are not installed.
+    """
+
+    sizes: tuple[int, ...] = (128, 256, 512, 1024)
+    rounds: int = 15
+    peers: tuple[str, ...] = ("deodr",)
+
+
+PRESETS = {
+    "smoke": Config(sizes=(64,), rounds=2, peers=()),
+    "cpu": Config(),
+    "paper": Config(rounds=51, peers=("deodr", "mitsuba")),
+}
+_PEERS = {"deodr": contestants.make_deodr, "mitsuba": contestants.make_mitsuba}
+
+
+def make_config(preset: str) -> Config:
+    """A preset.
+
+    Args:
+      preset: "smoke", "cpu" or "paper" (with Mitsuba, and more rounds).
+
+    Returns:
+      `Config`.
+
+    Raises:
+      InputError: for an unknown preset.
+    """
+    if preset not in PRESETS:
+        raise InputError(f"--preset={preset}: name one of {', '.join(PRESETS)}")
+    return PRESETS[preset]
+
+
+def run(config: Config, output: str) -> dict[str, float]:
+    """Times all contestants on all scenes.
+
+    Args:
+      config: size of the benchmark.
+      output: folder for `metrics.json`, `benchmark.md` and `benchmark.png`.
+
+    Returns:
+      `ratio_{peer}_forward_{size}` and `ratio_{peer}_forward_backward_{size}`, our
+      antialiased time over theirs, `ratio_{peer}_hard_...` for the hard mode, and
+      `ms_{who}_{what}_{size}`, medians in milliseconds.
+
+    Raises:
+      InputError: if the folder cannot be written.
+    """
+    check_writable_folder(output)
+    medians: dict[tuple[str, str, int], float] = {}
+    for size in tqdm(config.sizes, desc="benchmark", unit="scene"):
+        timed = _contestants(config, size)
+        for (who, what), times in _time_in_turn(timed, config.rounds).items():
+            medians[who, what, size] = float(np.median(times))
+    metrics = _ratios(medians) | {
+        f"ms_{who}_{what}_{size}": value for (who, what, size), value in medians.items()
+    }
+    _write(Path(output), metrics, medians)
+    return metrics
+
+
+def _contestants(config: Config, size: int) -> dict[tuple[str, str], Callable]:
+    """All functions to be timed, by renderer and task."""
+    soup = make_soup(size)
+    found = {mode: contestants.make_ivg(soup, mode) for mode in ("antialias", "hard")}
+    for peer in config.peers:
+        try:
+            found[peer] = _PEERS[peer](soup)
+        except ImportError as error:
+            print(f"{peer} is left out: {error}", file=sys.stderr)
+    return {(who, what): f for who, fs in found.items() for what, f in fs.items()}
+
+
+def _time_in_turn(timed, rounds: int) -> dict[tuple[str, str], list[float]]:
+    """Milliseconds of each function in every round, after one that compiles."""
+    times = {key: [] for key in timed}
+    for i in range(rounds + 1):
+        for key, function in timed.items():
+            start = time.perf_counter()
+            function()
+            if i:
+                times[key].append(1e3 * (time.perf_counter() - start))
+    return times
+
+
+def _ratios(medians) -> dict[str, float]:
+    """Our medians over those of the peers."""
+    ratios = {}
+    for (who, what, size), value in medians.items():
+        if who in _PEERS:
+            for mode, name in (("antialias", ""), ("hard", "hard_")):
+                ours = medians[mode, what, size]
+                ratios[f"ratio_{who}_{name}{what}_{size}"] = ours / value
+    return ratios
+
+
+def describe_machine() -> str:
+    """Processor, cores and versions, for the record.
+
+    Returns:
+      One line.
+    """
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text().splitlines()
+        names = [line.split(":")[1].strip() for line in lines if "model name" in line]
+        model = f"{names[0]}, {len(names)} cores" if names else model
+    versions = []
+    for name in ("jax", "numba", "deodr", "mitsuba"):
+        try:
+            versions.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            continue
+    return f"{model}; Python {platform.python_version()}, {', '.join(versions)}"
+
+
+def table(medians) -> str:
+    """All medians as Markdown.
+
+    Args:
+      medians: milliseconds by renderer, task and size.
+
+    Returns:
+      Table with a row per renderer and task, and a line that names the machine.
+    """
+    sizes = sorted({size for _, _, size in medians})
+    rows = dict.fromkeys((who, what) for who, what, _ in medians)
+    names = {"antialias": "ivg, antialiased", "hard": "ivg, hard"}
+    lines = [
+        "| median milliseconds | " + " | ".join(f"{s}²" for s in sizes) + " |",
+        "|---" * (len(sizes) + 1) + "|",
+    ]
+    for who, what in rows:
+        if (who, what) == ("hard", "visibility"):
+            continue
+        cells = " | ".join(f"{medians[who, what, s]:.2f}" for s in sizes)
+        label = "ivg" if what == "visibility" else names.get(who, who)
+        lines.append(f"| {label}: {what.replace('_', ' + ')} | {cells} |")
+    return "\n".join([*lines, "", f"Machine: {describe_machine()}.", ""])
+
+
+def _write(folder: Path, metrics, medians) -> None:
+    write_atomic(folder / "benchmark.md", table(medians))
+    sizes = sorted({size for _, _, size in medians})
+    rows = dict.fromkeys((who, what) for who, what, _ in medians)
+    curves = {
+        f"{who} {what.replace('_', ' + ')}": np.array(
+            [medians[who, what, s] for s in sizes]
+        )
+        for who, what in rows
+    }
+    figure = curves_png(curves, x_label="scene", y_label="milliseconds", log=True)
+    write_atomic(folder / "benchmark.png", figure)
+    write_atomic(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+
+
+__all__ = ["PRESETS", "Config", "describe_machine", "make_config", "run", "table"]
