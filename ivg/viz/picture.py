@@ -72,7 +72,9 @@ def enlarge(image, size_px: int) -> np.ndarray:
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
 
 
-def draw_text(canvas: Image.Image, position, text: str, *, size_px=16, anchor="lm"):
+def draw_text(
+    canvas: Image.Image, position, text: str, *, size_px=16, anchor="lm"
+) -> None:
     """Writes a line of text into a Pillow picture.
 
     Args:
