@@ -4,91 +4,115 @@ Where an edge passes between two pixel centres, the pixel in which it passes sho
 both surfaces; their shares are linear in where the edge passes. So the picture,
 which jumps at edges, becomes continuous in the vertices, and moving an edge moves
 the light of the pixels along it.
+
+Few pixels see an edge, so the pairs of pixels that do are listed first, and all
+that follows works on the list.
 """
+
+import functools
 
 import jax
 import jax.numpy as jnp
+from jax.custom_batching import custom_vmap
 
 from ivg.numerics import safe_divide
-from ivg.render.gather import gather_planes
+from ivg.render.gather import gather_planes, list_places, scatter_planes
 from ivg.typing import Array
 
+_USUAL_SHARE = 16  # of the pairs of neighbours, at most one in 16 mostly sees an edge
 
-def edge_lines(vertices: Array, edges: Array, colours: Array) -> Array:
-    """Edges on the image as lines through a point, with a colour along them.
+
+def edge_ends(vertices: Array, edges: Array, edge_index: Array, colours: Array):
+    """The ends of edges on the image, with the colour of the surface there.
 
     Args:
       vertices: `[V, 3]` homogeneous pixel coordinates.
       edges: `[E, 4]` int32.
+      edge_index: `[P]` int32, -1 for none.
       colours: `[V, C]` colour of the surface at the vertices.
 
     Returns:
-      `[E, 3 + 2 C]`: the end `(x, y)` with the greater depth, in pixels; the slope,
-      `dx/dy` where the edge is steep (`|dy| >= |dx|`) and `dy/dx` where it is flat;
-      the colour at that end, and the change of colour per row or column.
-      Differentiable in the vertices (not through the change of colour) and colours.
+      `[2, P]` end with the greater depth, pixels; `[2, P]` other end less that one,
+      times its depth; `[P]` that depth; `[C, P]` colour at the first end and
+      `[C, P]` change of colour to the other. Zero where there is no edge.
     """
-    ends = edges[:, :2].T
+    ends = gather_planes(edges[:, :2] + 1, edge_index) - 1
     place, colour = gather_planes(vertices, ends), gather_planes(colours, ends)
     swap = place[2, 0] < place[2, 1]
-    p, q = _swap(swap, *jnp.moveaxis(place, 1, 0))
-    first, second = _swap(swap, *jnp.moveaxis(colour, 1, 0))
+    p, q = _swap(swap, place[:, 0], place[:, 1])
+    first, second = _swap(swap, colour[:, 0], colour[:, 1])
     # An edge whose ends both lie about the camera's plane is never seen.
     point = p[:2] * safe_divide(1.0, jnp.where(p[2] > 1e-12, p[2], 0))
-    dx, dy = q[:2] - q[2] * point
-    steep = jnp.abs(dy) >= jnp.abs(dx)
-    along = jnp.where(steep, dy, dx)
-    slope = safe_divide(jnp.where(steep, dx, dy), along)
-    per_step = jnp.where(q[2] > 0, safe_divide(q[2], along), 0)
-    change = (second - first) * jax.lax.stop_gradient(per_step)
-    return jnp.concatenate([point, slope[None], first, change]).T
+    return point, q[:2] - q[2] * point, q[2], first, second - first
 
 
 def _swap(condition: Array, first: Array, second: Array) -> tuple[Array, Array]:
     return jnp.where(condition, second, first), jnp.where(condition, first, second)
 
 
-def crossings(vertices: Array, edges: Array, edge_index: Array, colours: Array):
+def crossings(
+    vertices: Array, edges: Array, edge_index: Array, pair: Array, colours: Array,
+    width: int, num_pixels: int,
+) -> tuple[Array, Array]:  # fmt: skip
     """Where edges pass between neighbouring pixel centres, and their colour there.
 
     Args:
       vertices: `[V, 3]` homogeneous pixel coordinates.
       edges: `[E, 4]` int32.
-      edge_index: `[2, H, W]` int32, -1 for none.
+      edge_index: `[P]` int32 edge that passes between a pair, -1 for none.
+      pair: `[P]` int32 number of each pair in the list `[2, H, W]` of all.
       colours: `[V, C]` colour of the surface at the vertices.
+      width: image columns.
+      num_pixels: pixels of the image.
 
     Returns:
-      `[2, H, W]` place of the crossing, 0 at the first pixel centre and 1 at the
-      second, 0.5 where no edge passes; and `[C, 2, H, W]` the colour of the edge.
-      Differentiable in vertices and colours.
+      `[P]` place of the crossing, 0 at the first pixel centre and 1 at the second;
+      and `[C, P]` the colour of the edge. Differentiable in vertices (the colour
+      not through how fast it changes along the edge) and colours.
     """
-    num = colours.shape[1]
-    line = gather_planes(edge_lines(vertices, edges, colours), edge_index)
-    height, width = edge_index.shape[1:]
-    x = jnp.arange(width, dtype=vertices.dtype)[None, :] + 0.5
-    y = jnp.arange(height, dtype=vertices.dtype)[:, None] + 0.5
-    offset = jnp.stack([y - line[1, 0], x - line[0, 1]])
-    base = jnp.stack([line[0, 0] - x, line[1, 1] - y])
-    t = jnp.where(edge_index >= 0, base + line[2] * offset, 0.5)
-    colour = line[3 : 3 + num] + line[3 + num :] * jax.lax.stop_gradient(offset)
-    return t, colour
+    point, delta, depth, colour, change = edge_ends(
+        vertices, edges, edge_index, colours
+    )
+    is_steep, pixel = pair < num_pixels, pair % num_pixels
+    row, column = pixel // width + 0.5, pixel % width + 0.5
+    along, across = _swap(is_steep, *(v.astype(delta.dtype) for v in (column, row)))
+    (point_across, point_along), (step_across, step_along) = (
+        _swap(is_steep, v[1], v[0]) for v in (point, delta)
+    )
+    offset = along - point_along
+    t = point_across + safe_divide(step_across, step_along) * offset - across
+    per_step = jnp.where(depth > 0, safe_divide(depth, step_along), 0)
+    return t, colour + change * jax.lax.stop_gradient(per_step * offset)
 
 
-def _blend(image, t, edge_colour, inner_first, axis):
-    """What `[C, H, W]` pixels gain from edges between neighbours along one axis."""
-    size = image.shape[axis]
+def _gains(capacity, image, vertices, edges, edge_code, colours):
+    """`[H W, C]` what the pixels gain from the first edges, up to a capacity."""
+    height, width, num = image.shape
+    pair = list_places(edge_code.reshape(-1), capacity)
+    code = jnp.where(pair < 0, -1, edge_code.reshape(-1)[jnp.maximum(pair, 0)])
+    t, colour = crossings(
+        vertices, edges, code >> 1, pair, colours, width, height * width
+    )
+    first = jnp.where(pair < 0, 0, pair % (height * width))
+    second = first + jnp.where(pair < height * width, 1, width)
+    inner_first = (code & 1) == 0
+    beyond = jnp.where(code < 0, -1, jnp.where(inner_first, second, first))
+    blended = jnp.where(code < 0, -1, jnp.where(t < 0.5, first, second))
+    contrast = colour - gather_planes(image.reshape(-1, num), beyond)
+    gain = jnp.where(inner_first, t - 0.5, 0.5 - t) * contrast
+    return scatter_planes(gain, blended, height * width)
 
-    def pairs(planes):
-        return jax.lax.slice_in_dim(planes, 0, size - 1, axis=axis - 3 + planes.ndim)
 
-    first, second = pairs(image), jax.lax.slice_in_dim(image, 1, size, axis=axis)
-    t, edge_colour, inner_first = pairs(t), pairs(edge_colour), pairs(inner_first)
-    left = jnp.where(inner_first, edge_colour, first)
-    contrast = left - jnp.where(inner_first, second, edge_colour)
-    before, after = [(0, 0)] * 3, [(0, 0)] * 3
-    before[axis], after[axis] = (0, 1), (1, 0)
-    gain_first = jnp.pad(jnp.minimum(t - 0.5, 0) * contrast, before)
-    return gain_first + jnp.pad(jnp.maximum(t - 0.5, 0) * contrast, after)
+@custom_vmap
+def _holds(condition: Array) -> Array:
+    """The condition itself; for a batch, whether it holds for all of it."""
+    return condition
+
+
+@_holds.def_vmap
+def _holds_for_all(axis_size, in_batched, condition):
+    del axis_size
+    return _holds(jnp.all(condition, 0) if in_batched[0] else condition), False
 
 
 def antialias(
@@ -117,12 +141,14 @@ def antialias(
     colour from the pixel centre; here every silhouette edge of the mesh is traced
     through the image, with its own colour.
     """
-    edge_index, inner_first = edge_code >> 1, (edge_code & 1) == 0
-    t, colour = crossings(vertices, edges, edge_index, colours)
-    planes = jnp.moveaxis(image, -1, 0)
-    across = _blend(planes, t[0], colour[:, 0], inner_first[0], 2)
-    down = _blend(planes, t[1], colour[:, 1], inner_first[1], 1)
-    return jnp.moveaxis(planes + across + down, 0, -1)
+    args = image, vertices, edges, edge_code, colours
+    few = edge_code.size // _USUAL_SHARE
+    branches = (
+        jax.checkpoint(functools.partial(_gains, capacity))
+        for capacity in (few, edge_code.size)
+    )
+    is_usual = _holds(jnp.sum(edge_code >= 0) <= few)
+    return image + jax.lax.cond(is_usual, *branches, *args).reshape(image.shape)
 
 
-__all__ = ["antialias", "crossings", "edge_lines"]
+__all__ = ["antialias", "crossings", "edge_ends"]

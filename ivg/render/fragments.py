@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from ivg.numerics import safe_divide
+from ivg.render.gather import gather_planes
 from ivg.typing import Array
 
 
@@ -27,21 +28,20 @@ class Fragments:
     depth: Array
 
 
-def gather_rows(table: Array, index: Array) -> Array:
-    """Rows of a table, zero where the index is -1.
+def corner_index(faces: Array, face_index: Array) -> Array:
+    """The vertices of the face at each fragment.
 
     Args:
-      table: `[R, C]`.
-      index: `[...]` int32 in [-1, R).
+      faces: `[F, 3]` int32.
+      face_index: `[...]` int32, -1 for background.
 
     Returns:
-      `[..., C]`. Linear in the table.
+      `[3, ...]` int32 vertex index, -1 for background.
     """
-    rows = table[jnp.maximum(index, 0)]
-    return jnp.where((index >= 0)[..., None], rows, 0)
+    return gather_planes(faces + 1, face_index) - 1
 
 
-def barycentric_coordinates(triangle: Array, x: Array, y: Array) -> Array:
+def barycentric_coordinates(corners: Array, x: Array, y: Array) -> Array:
     """Perspective-correct barycentric coordinates of points of the image.
 
     With vertices `p_i = (x_i w_i, y_i w_i, w_i)` and the origin of the image moved
@@ -50,23 +50,22 @@ def barycentric_coordinates(triangle: Array, x: Array, y: Array) -> Array:
     care, and moving the origin keeps small faces precise.
 
     Args:
-      triangle: `[..., 3, 3]` vertices in homogeneous pixel coordinates.
+      corners: `[3, 3, ...]` coordinate by corner: three vertices in homogeneous
+        pixel coordinates.
       x: `[...]` pixels.
       y: `[...]` pixels.
 
     Returns:
-      `[..., 3]` coordinates that sum to one; zero, with zero gradient, for a face
+      `[3, ...]` coordinates that sum to one; zero, with zero gradient, for a face
       seen exactly edge-on.
 
     Source: Olano and Greer, Triangle scan conversion using 2D homogeneous
     coordinates, 1997, equation (4), without their division by the determinant.
     """
-    w = triangle[..., 2]
-    u = triangle[..., 0] - x[..., None] * w
-    v = triangle[..., 1] - y[..., None] * w
-    (u0, u1, u2), (v0, v1, v2) = jnp.moveaxis(u, -1, 0), jnp.moveaxis(v, -1, 0)
-    weights = jnp.stack([u1 * v2 - v1 * u2, u2 * v0 - v2 * u0, u0 * v1 - v0 * u1], -1)
-    return safe_divide(weights, jnp.sum(weights, -1, keepdims=True))
+    w = corners[2]
+    (u0, u1, u2), (v0, v1, v2) = corners[0] - x * w, corners[1] - y * w
+    weights = u1 * v2 - v1 * u2, u2 * v0 - v2 * u0, u0 * v1 - v0 * u1
+    return jnp.stack(weights) * safe_divide(1.0, sum(weights))
 
 
 def make_fragments(vertices: Array, faces: Array, face_index: Array) -> Fragments:
@@ -81,13 +80,12 @@ def make_fragments(vertices: Array, faces: Array, face_index: Array) -> Fragment
       `Fragments`, differentiable in the vertices.
     """
     height, width = face_index.shape[-2:]
-    corners = gather_rows(vertices[faces].reshape(-1, 9), face_index)
-    triangle = corners.reshape(*face_index.shape, 3, 3)
-    x = jnp.arange(width, dtype=vertices.dtype)[None, None, :] + 0.5
-    y = jnp.arange(height, dtype=vertices.dtype)[None, :, None] + 0.5
-    barycentrics = barycentric_coordinates(triangle, x, y)
-    depth = jnp.sum(barycentrics * triangle[..., 2], -1)
-    return Fragments(face_index, barycentrics, depth)
+    corners = gather_planes(vertices, corner_index(faces, face_index))
+    x = jnp.arange(width, dtype=vertices.dtype)[None, None, None, :] + 0.5
+    y = jnp.arange(height, dtype=vertices.dtype)[None, None, :, None] + 0.5
+    barycentrics = barycentric_coordinates(corners, x, y)
+    depth = jnp.sum(barycentrics * corners[2], 0)
+    return Fragments(face_index, jnp.moveaxis(barycentrics, 0, -1), depth)
 
 
 def interpolate(attributes: Array, faces: Array, fragments: Fragments) -> Array:
@@ -102,16 +100,15 @@ def interpolate(attributes: Array, faces: Array, fragments: Fragments) -> Array:
       `[K, H, W, A]`, zero for background. Differentiable in the attributes and in
       the fragments.
     """
-    num = attributes.shape[1]
-    rows = gather_rows(attributes[faces].reshape(-1, 3 * num), fragments.face_index)
-    corners = rows.reshape(*fragments.face_index.shape, 3, num)
-    return jnp.sum(fragments.barycentrics[..., None] * corners, -2)
+    corners = gather_planes(attributes, corner_index(faces, fragments.face_index))
+    weights = jnp.moveaxis(fragments.barycentrics, -1, 0)
+    return jnp.moveaxis(jnp.sum(weights * corners, 1), 0, -1)
 
 
 __all__ = [
     "Fragments",
     "barycentric_coordinates",
-    "gather_rows",
+    "corner_index",
     "interpolate",
     "make_fragments",
 ]

@@ -22,7 +22,7 @@ def gather_planes(table: Array, index: Array) -> Array:
     """Rows of a table as planes, zero where the index is -1.
 
     Args:
-      table: `[R, C]` floats.
+      table: `[R, C]` floats, or integers.
       index: `[...]` int32 in [-1, R).
 
     Returns:
@@ -45,6 +45,27 @@ def scatter_planes(planes: Array, index: Array, num_rows: int) -> Array:
     """
     flat = planes.reshape(planes.shape[0], -1)
     return _scatter.bind(flat, index.reshape(-1), num_rows=num_rows)
+
+
+def list_places(index: Array, size: int) -> Array:
+    """The first places of a list at which there is an index, not -1.
+
+    Args:
+      index: `[P]` int32.
+      size: how many places to list.
+
+    Returns:
+      `[size]` int32 places in order, then -1. No gradient.
+    """
+    kernels = _cpu_kernels() if index.size and size else None
+
+    def plain(index):
+        return jnp.nonzero(index >= 0, size=size, fill_value=-1)[0].astype(jnp.int32)
+
+    if kernels is None:
+        return plain(index)
+    kernel = functools.partial(kernels.places, size=size)
+    return jax.lax.platform_dependent(index, cpu=kernel, default=plain)
 
 
 @functools.cache
@@ -83,7 +104,7 @@ def _implementation(plain, name):
         one = functools.partial(plain, **static)
         for _ in range(values.ndim - 2):
             one = jax.vmap(one)
-        has_kernel = values.dtype in (jnp.float32, jnp.float64)
+        has_kernel = values.dtype in (jnp.float32, jnp.float64, jnp.int32)
         kernels = _cpu_kernels() if has_kernel and values.size else None
         if kernels is None:
             return one(values, index)
@@ -151,4 +172,4 @@ _scatter = _make_primitive(
     _scatter_transpose,
 )
 
-__all__ = ["gather_planes", "scatter_planes"]
+__all__ = ["gather_planes", "list_places", "scatter_planes"]

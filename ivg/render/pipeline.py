@@ -7,6 +7,7 @@ from ivg.geometry.camera import homogeneous_px, pixel_centres, ray_directions
 from ivg.numerics import safe_normalize
 from ivg.render.antialias import antialias
 from ivg.render.fragments import Fragments, interpolate, make_fragments
+from ivg.render.gather import gather_planes
 from ivg.render.shading import Shader, Surface, lambert
 from ivg.render.visibility import edge_visibility, visibility
 from ivg.scene.graph import Scene, world_mesh
@@ -59,11 +60,11 @@ def surface_from_fragments(scene: Scene, mesh: Mesh, fragments: Fragments) -> Su
     node_index = jnp.where(index < 0, -1, index // faces_per_node)
     centres = pixel_centres(camera.height, camera.width).reshape(-1, 2)
     rays = ray_directions(camera, centres).reshape(camera.height, camera.width, 3)
-    albedo = scene.material.albedo[jnp.maximum(node_index, 0)]
+    albedo = gather_planes(scene.material.albedo, node_index)
     return Surface(
         position=camera.position + rays * fragments.depth[..., None],
         normal=safe_normalize(interpolate(mesh.normals, mesh.faces, fragments)),
-        albedo=jnp.where((index >= 0)[..., None], albedo, 0),
+        albedo=jnp.moveaxis(albedo, 0, -1),
         uv=interpolate(mesh.uv, mesh.faces, fragments),
         view=jnp.broadcast_to(safe_normalize(-rays), (*index.shape, 3)),
         node_index=node_index,
@@ -90,10 +91,6 @@ def surface_at_vertices(scene: Scene, mesh: Mesh) -> Surface:
         view=safe_normalize(scene.camera.position - mesh.vertices),
         node_index=jnp.repeat(jnp.arange(num_nodes, dtype=jnp.int32), per_node),
     )
-
-
-def _opaque(colours: Array) -> Array:
-    return jnp.concatenate([colours, jnp.ones_like(colours[:, :1])], -1)
 
 
 def render(
@@ -131,9 +128,9 @@ def render(
     )  # fmt: skip
     fragments = make_fragments(vertices, mesh.faces, face_index)
     surface = surface_from_fragments(scene, mesh, fragments)
-    alpha = (face_index >= 0).astype(vertices.dtype)[..., None]
-    radiance = shader(surface, scene.lights)
-    image = jnp.concatenate([radiance * alpha, alpha], -1)[0]
+    alpha = (face_index[0] >= 0).astype(vertices.dtype)[..., None]
+    radiance = shader(surface, scene.lights)[0]
+    rgb = radiance * alpha + (1 - alpha) * scene.background
     if mode == "antialias":
         edge_code = edge_visibility(
             vertices, mesh.faces, _node_of_face(scene, mesh), mesh.edges,
@@ -141,27 +138,24 @@ def render(
             mesh.edge_mask, face_index, near=camera.near, backend=backend,
         )  # fmt: skip
         colours = shader(surface_at_vertices(scene, mesh), scene.lights)
-        image = antialias(image, vertices, mesh.edges, edge_code, _opaque(colours))
-    return _buffers(scene, image, surface, fragments)
+        rgb = antialias(rgb, vertices, mesh.edges, edge_code, colours)
+        opaque = jnp.ones_like(colours[:, :1])
+        alpha = antialias(alpha, vertices, mesh.edges, edge_code, opaque)
+    return Buffers(
+        rgb=rgb,
+        alpha=alpha[..., 0],
+        depth=fragments.depth[0],
+        normal=surface.normal[0],
+        object_index=surface.node_index[0],
+        face_index=face_index[0],
+        barycentrics=fragments.barycentrics[0],
+    )
 
 
 def _node_of_face(scene: Scene, mesh: Mesh) -> Array:
     num_nodes = scene.nodes.mask.shape[0]
     nodes = jnp.arange(num_nodes, dtype=jnp.int32)
     return jnp.repeat(nodes, mesh.faces.shape[0] // num_nodes)
-
-
-def _buffers(scene: Scene, image: Array, surface: Surface, fragments: Fragments):
-    alpha = image[..., 3]
-    return Buffers(
-        rgb=image[..., :3] + (1 - alpha[..., None]) * scene.background,
-        alpha=alpha,
-        depth=fragments.depth[0],
-        normal=surface.normal[0],
-        object_index=surface.node_index[0],
-        face_index=fragments.face_index[0],
-        barycentrics=fragments.barycentrics[0],
-    )
 
 
 __all__ = [
