@@ -145,7 +145,8 @@ def visible_faces(
             )
             covers = _inside(triangle[face], determinant[face], x, y)
             seen = is_real & covers & behind & (z > 0) & (z <= 1 / near)
-            return _keep_nearest(*state, pixel, z, face, seen)
+            depth, index = state
+            return _keep_nearest(depth, index, pixel, z, face, seen)
 
         empty = (jnp.zeros_like(depth_before), jnp.full_like(index_before, _NO_INDEX))
         counts = extent[:, 0] * extent[:, 1]
@@ -264,7 +265,8 @@ def visible_edges(
         in_front = (outside < 0) | (centre <= limit) | (at(outside, x, y) <= limit)
         seen = is_real & on_image & same & in_front & (z > 0)
         pixel = (row + jnp.where(is_steep, 0, height)) * width + column
-        return _keep_nearest(*state, pixel, z, 2 * edge + ~inner, seen)
+        depth, index = state
+        return _keep_nearest(depth, index, pixel, z, 2 * edge + ~inner, seen)
 
     counts = jnp.where(active, jnp.maximum(last - first, 0), 0)
     empty = (

@@ -38,7 +38,9 @@ def test_shapes_come_out_as_they_went_in(made, meshes):
     for i, expected in enumerate(meshes):
         shape = get(made, i)
         jax.tree.map(
-            np.testing.assert_array_equal, shape, jax.tree.map(lambda x, i=i: x[i], stacked)
+            np.testing.assert_array_equal,
+            shape,
+            jax.tree.map(lambda x, i=i: x[i], stacked),
         )
         for name, mask in (
             ("vertices", "vertex_mask"),
