@@ -95,7 +95,7 @@ def safe_normalize(x: Array, axis: int = -1) -> Array:
     """
     largest = jnp.max(jnp.abs(x), axis=axis, keepdims=True)
     x = x / jax.lax.stop_gradient(jnp.where(largest > 0, largest, 1))
-    return safe_divide(x, safe_norm(x, axis=axis, keepdims=True))
+    return safe_divide(x, safe_sqrt(jnp.sum(x * x, axis=axis, keepdims=True)))
 
 
 def safe_atan2(y: Array, x: Array) -> Array:

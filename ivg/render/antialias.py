@@ -85,10 +85,10 @@ def crossings(
     return t, colour + change * jax.lax.stop_gradient(per_step * offset)
 
 
-def _gains(capacity, image, vertices, edges, edge_code, colours):
-    """`[H W, C]` what the pixels gain from the first edges, up to a capacity."""
+@jax.checkpoint
+def _gains(pair, image, vertices, edges, edge_code, colours):
+    """`[H W, C]` what the pixels gain from the edges between the listed pairs."""
     height, width, num = image.shape
-    pair = list_places(edge_code.reshape(-1), capacity)
     code = jnp.where(pair < 0, -1, edge_code.reshape(-1)[jnp.maximum(pair, 0)])
     t, colour = crossings(
         vertices, edges, code >> 1, pair, colours, width, height * width
@@ -101,6 +101,19 @@ def _gains(capacity, image, vertices, edges, edge_code, colours):
     contrast = colour - gather_planes(image.reshape(-1, num), beyond)
     gain = jnp.where(inner_first, t - 0.5, 0.5 - t) * contrast
     return scatter_planes(gain, blended, height * width)
+
+
+def _remaining_gains(size, *args):
+    """The gains of all pairs but the first, in blocks: memory stays small."""
+    edge_code = args[3]
+    blocks = -(-edge_code.size // size)
+    pairs = list_places(edge_code.reshape(-1), blocks * size).reshape(blocks, size)
+
+    def add(total, pair):
+        return total + _gains(pair, *args), None
+
+    start = jnp.zeros_like(args[0]).reshape(-1, args[0].shape[-1])
+    return jax.lax.scan(add, start, pairs[1:])[0]
 
 
 @custom_vmap
@@ -142,13 +155,16 @@ def antialias(
     through the image, with its own colour.
     """
     args = image, vertices, edges, edge_code, colours
-    few = edge_code.size // _USUAL_SHARE
-    branches = (
-        jax.checkpoint(functools.partial(_gains, capacity))
-        for capacity in (few, edge_code.size)
+    size = max(edge_code.size // _USUAL_SHARE, 1)
+    pairs = list_places(edge_code.reshape(-1), size + 1)
+    gains = _gains(pairs[:size], *args)
+    rest = jax.lax.cond(
+        _holds(pairs[size] < 0),
+        lambda *_: jnp.zeros_like(gains),
+        functools.partial(_remaining_gains, size),
+        *args,
     )
-    is_usual = _holds(jnp.sum(edge_code >= 0) <= few)
-    return image + jax.lax.cond(is_usual, *branches, *args).reshape(image.shape)
+    return image + (gains + rest).reshape(image.shape)
 
 
 __all__ = ["antialias", "crossings", "edge_ends"]
