@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
+from scipy.spatial import cKDTree
 
 from ivg.numerics import safe_normalize
 from ivg.scene.mesh import Mesh, make_mesh
@@ -24,6 +25,7 @@ from ivg.typing import Array
 PointFn = Callable[[Array, Array], Array]
 Box = tuple[float, float, float, float]
 UNIT_BOX: Box = (0.0, 0.0, 1.0, 1.0)
+WELD_M = 1e-7  # neighbouring patches may round the points that they share apart
 NUDGE = 1e-4  # normals are taken this far inside the ends, where poles are regular
 
 
@@ -241,7 +243,14 @@ def mesh_from_patches(patches: Sequence[Patch]) -> Mesh:
       `Mesh` without padding.
     """
     points, normals, uv = join(patches)
-    return make_mesh(points, join_faces(patches), normals, uv)
+    return make_mesh(_weld(points), join_faces(patches), normals, uv)
+
+
+def _weld(points: Array) -> np.ndarray:
+    """Points that rounding alone keeps apart, at one and the same place."""
+    points = np.asarray(points)
+    near = cKDTree(points).query_ball_point(points, WELD_M)
+    return points[[min(group) for group in near]]
 
 
 def settle(patches: Sequence[Patch], shift: Array | None = None) -> list[Patch]:

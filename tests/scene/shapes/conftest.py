@@ -15,7 +15,8 @@ def _parts(mesh):
         np.asarray(mesh.vertices, np.float64), axis=0, return_inverse=True
     )
     faces = index.reshape(-1)[np.asarray(mesh.faces)]
-    return trimesh.Trimesh(position, faces, process=False).split(only_watertight=False)
+    whole = trimesh.Trimesh(position, faces, process=False)
+    return whole.split(only_watertight=False, repair=False)
 
 
 def _check_mesh(mesh, num_parts, least_agreement=0.25):
