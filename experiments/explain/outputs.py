@@ -38,10 +38,11 @@ _MAX_FRAMES = 30
 _BACKGROUND = (0.80, 0.83, 0.86)
 
 
+@jax.jit
 def _scene(latents: Tabletop, library: MeshLibrary, fov_deg: float) -> Scene:
     return scene_from_tabletop(
         latents, library, height=PICTURE_PX, width=PICTURE_PX,
-        fov_rad=math.radians(fov_deg), background=_BACKGROUND,
+        fov_rad=jnp.deg2rad(fov_deg), background=_BACKGROUND,
     )  # fmt: skip
 
 
@@ -55,6 +56,7 @@ def _picture(scene: Scene) -> np.ndarray:
     return np.clip(np.asarray(_render(scene).rgb), 0, 1)
 
 
+@jax.jit
 def relit(latents: Tabletop) -> Tabletop:
     """The same table under a low light from the other side.
 
@@ -72,6 +74,7 @@ def relit(latents: Tabletop) -> Tabletop:
     )
 
 
+@jax.jit
 def elsewhere(scene: Scene, latents: Tabletop) -> Camera:
     """A camera to the side of the objects, lower and a little further away.
 
@@ -101,7 +104,8 @@ def _frames(refinement: Refinement, library, fov_deg: float) -> list[np.ndarray]
     num = jax.tree.leaves(refinement.trajectory)[0].shape[0]
     share = np.linspace(0, 1, min(num, _MAX_FRAMES)) ** 1.5
     steps = np.unique(np.round(share * (num - 1)).astype(int))
-    tables = [jax.tree.map(lambda x, i=i: x[i], refinement.trajectory) for i in steps]
+    path = jax.tree.map(np.asarray, refinement.trajectory)
+    tables = [jax.tree.map(lambda x, i=i: x[i], path) for i in steps]
     return [_picture(_scene(table, library, fov_deg)) for table in tables]
 
 

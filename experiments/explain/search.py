@@ -198,7 +198,7 @@ def _best_of(score, hypotheses, observation, distance, num: int) -> list[Tableto
     coloured, energies = [], []
     for start in range(0, total, _CHUNK):
         rows = np.minimum(np.arange(start, start + _CHUNK), total - 1)
-        chunk = jax.tree.map(lambda x, rows=rows: x[rows], hypotheses)
+        chunk = jax.tree.map(lambda x, rows=rows: np.asarray(x)[rows], hypotheses)
         tables, values = score(chunk, observation, distance)
         coloured.append(tables)
         energies.append(
@@ -206,17 +206,22 @@ def _best_of(score, hypotheses, observation, distance, num: int) -> list[Tableto
         )
     order = np.argsort(np.concatenate(energies), kind="stable")[:num]
     joined = jax.tree.map(lambda *x: np.concatenate(x), *coloured)
-    return [jax.tree.map(lambda x, i=i: jnp.asarray(x[i]), joined) for i in order]
+    return [jax.tree.map(lambda x, i=i: x[i], joined) for i in order]
 
 
 def _with_class(table: Tabletop, place: int, name: str) -> Tabletop:
-    """The table with a middling object of a class added."""
-    low, high = SIZE_RANGE_M[name]
+    """The table with a middling object of a class added, on the host."""
+
+    def put(column, value):
+        column = np.array(column)
+        column[place] = value
+        return column
+
     return table.replace(
-        class_id=table.class_id.at[place].set(OBJECT_CLASSES.index(name)),
-        shape=table.shape.at[place].set(0),
-        size_m=table.size_m.at[place].set((low + high) / 2),
-        mask=table.mask.at[place].set(True),
+        class_id=put(table.class_id, OBJECT_CLASSES.index(name)),
+        shape=put(table.shape, 0),
+        size_m=put(table.size_m, np.mean(SIZE_RANGE_M[name])),
+        mask=put(table.mask, True),
     )
 
 
@@ -231,6 +236,7 @@ def _set_pose(table: Tabletop, place: int, azimuth: Array, shape: Array) -> Tabl
     )
 
 
+@jax.jit
 def first_hypotheses(table: Tabletop, fov_rad) -> Tabletop:
     """Views of object 0: all elevations, apparent sizes, places and four azimuths.
 
@@ -253,6 +259,7 @@ def first_hypotheses(table: Tabletop, fov_rad) -> Tabletop:
     return jax.vmap(view)(elevation, jnp.stack([x, y], -1), share, azimuth)
 
 
+@functools.partial(jax.jit, static_argnames="place")
 def further_hypotheses(table: Tabletop, place: int, fov_rad) -> Tabletop:
     """Places and azimuths of one more object under a camera that is known.
 
@@ -291,10 +298,13 @@ def pose_hypotheses(table: Tabletop, place: int, library: MeshLibrary) -> Tablet
     name = OBJECT_CLASSES[int(table.class_id[place])]
     num_shapes = library.class_sizes[library.class_names.index(name)]
     grid = np.array(list(itertools.product(_turns(12), range(num_shapes))))
-    azimuth, shape = jnp.asarray(grid[:, 0], jnp.float32), jnp.asarray(grid[:, 1])
-    return jax.vmap(lambda a, s: _set_pose(table, place, a, s.astype(jnp.int32)))(
-        azimuth, shape
-    )
+    azimuth, shape = grid[:, 0].astype(np.float32), grid[:, 1].astype(np.int32)
+    return _set_poses(table, place, azimuth, shape)
+
+
+@functools.partial(jax.jit, static_argnames="place")
+def _set_poses(table: Tabletop, place: int, azimuth: Array, shape: Array) -> Tabletop:
+    return jax.vmap(lambda a, s: _set_pose(table, place, a, s))(azimuth, shape)
 
 
 def jittered(key: Array, tables: Sequence[Tabletop], spread: float) -> Tabletop:
@@ -313,11 +323,16 @@ def jittered(key: Array, tables: Sequence[Tabletop], spread: float) -> Tabletop:
         colour=0.0, ground_colour=0.0, camera_height=0.2 * spread,
         camera_elevation_rad=0.15 * spread, strength=0.0, light_rad=0.0,
     )  # fmt: skip
-    stacked = jax.tree.map(lambda *x: jnp.stack(x), *tables)
-    many = jax.tree.map(lambda x: jnp.repeat(x, _VARIATIONS, 0), stacked)
-    keys = jax.random.split(key, len(tables) * _VARIATIONS)
-    varied = jax.vmap(perturb_tabletop, (0, 0, None))(keys, many, widths)
-    return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), stacked, varied)
+    stacked = jax.tree.map(lambda *x: np.stack(x), *tables)
+    varied = _vary(key, stacked, widths)
+    return jax.tree.map(lambda a, b: np.concatenate([a, b]), stacked, varied)
+
+
+@jax.jit
+def _vary(key: Array, tables: Tabletop, widths: Perturbation) -> Tabletop:
+    many = jax.tree.map(lambda x: jnp.repeat(x, _VARIATIONS, 0), tables)
+    keys = jax.random.split(key, many.mask.shape[0])
+    return jax.vmap(perturb_tabletop, (0, 0, None))(keys, many, widths)
 
 
 def coarse_search(
@@ -376,9 +391,9 @@ def coarse_search(
 
 def _poses(tables: Sequence[Tabletop], place: int, library: MeshLibrary) -> Tabletop:
     """Each guess as it is, and with every shape and azimuth of one object."""
-    kept = [jax.tree.map(lambda x: x[None], table) for table in tables]
+    kept = [jax.tree.map(lambda x: np.asarray(x)[None], table) for table in tables]
     varied = [pose_hypotheses(table, place, library) for table in tables]
-    return jax.tree.map(lambda *x: jnp.concatenate(x), *kept, *varied)
+    return jax.tree.map(lambda *x: np.concatenate(x), *kept, *varied)
 
 
 def num_stages(objects: Sequence[str]) -> int:

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 
-from ivg.scene.mesh import Mesh, pad_mesh
+from ivg.scene.mesh import Mesh
 from ivg.typing import Array
 
 
@@ -42,16 +43,20 @@ def make_library(shapes: Mapping[str, Sequence[Mesh]]) -> MeshLibrary:
     meshes = [mesh for group in shapes.values() for mesh in group]
     if not meshes:
         raise ValueError("a mesh library needs at least one mesh")
-    sizes = [
-        max(getattr(m, name).shape[0] for m in meshes)
-        for name in ("vertices", "faces", "edges")
-    ]
-    padded = [pad_mesh(mesh, *sizes) for mesh in meshes]
     return MeshLibrary(
-        mesh=jax.tree.map(lambda *leaves: jnp.stack(leaves), *padded),
+        mesh=jax.tree.map(_stack_padded, *meshes),
         class_names=tuple(shapes),
         class_sizes=tuple(len(group) for group in shapes.values()),
     )
+
+
+def _stack_padded(*leaves: Array) -> Array:
+    """Arrays of any lengths as one, zero where some are shorter; on the host."""
+    length = max(leaf.shape[0] for leaf in leaves)
+    stacked = np.zeros((len(leaves), length, *leaves[0].shape[1:]), leaves[0].dtype)
+    for row, leaf in zip(stacked, leaves, strict=True):
+        row[: leaf.shape[0]] = leaf
+    return jnp.asarray(stacked)
 
 
 def get_shape(library: MeshLibrary, shape_id: Array) -> Mesh:

@@ -96,9 +96,9 @@ def make_mesh(vertices, faces, normals=None, uv=None) -> Mesh:
         faces=faces,
         edges=jnp.asarray(edges, jnp.int32),
         edge_sharp=jnp.asarray(sharp, bool),
-        vertex_mask=jnp.ones(len(vertices), bool),
-        face_mask=jnp.ones(len(faces), bool),
-        edge_mask=jnp.ones(len(edges), bool),
+        vertex_mask=jnp.asarray(np.ones(len(vertices), bool)),
+        face_mask=jnp.asarray(np.ones(len(faces), bool)),
+        edge_mask=jnp.asarray(np.ones(len(edges), bool)),
     )
 
 
@@ -166,38 +166,4 @@ def find_edges(
     return edges, np.isin(own, np.concatenate([sharp, sharp + 1]))
 
 
-def pad_mesh(mesh: Mesh, num_vertices: int, num_faces: int, num_edges: int) -> Mesh:
-    """The same mesh with room to spare, so that it can be stacked with others.
-
-    Args:
-      mesh: mesh.
-      num_vertices: vertices after padding.
-      num_faces: faces after padding.
-      num_edges: edges after padding.
-
-    Returns:
-      `Mesh` whose added entries are zero and masked out.
-
-    Raises:
-      ValueError: if there is more in the mesh than there is room.
-    """
-
-    def pad(x, size):
-        if size < x.shape[0]:
-            raise ValueError(f"{x.shape[0]} rows cannot be padded to {size}")
-        return jnp.pad(x, [(0, size - x.shape[0])] + [(0, 0)] * (x.ndim - 1))
-
-    return Mesh(
-        vertices=pad(mesh.vertices, num_vertices),
-        normals=pad(mesh.normals, num_vertices),
-        uv=pad(mesh.uv, num_vertices),
-        faces=pad(mesh.faces, num_faces),
-        edges=pad(mesh.edges, num_edges),
-        edge_sharp=pad(mesh.edge_sharp, num_edges),
-        vertex_mask=pad(mesh.vertex_mask, num_vertices),
-        face_mask=pad(mesh.face_mask, num_faces),
-        edge_mask=pad(mesh.edge_mask, num_edges),
-    )
-
-
-__all__ = ["Mesh", "find_edges", "make_mesh", "pad_mesh", "vertex_normals"]
+__all__ = ["Mesh", "find_edges", "make_mesh", "vertex_normals"]

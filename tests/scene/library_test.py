@@ -49,6 +49,10 @@ def test_shapes_come_out_as_they_went_in(made, meshes):
         ):
             real = np.asarray(getattr(shape, name))[np.asarray(getattr(shape, mask))]
             np.testing.assert_array_equal(real, getattr(expected, name))
+        for leaf, own in zip(
+            jax.tree.leaves(shape), jax.tree.leaves(expected), strict=True
+        ):
+            assert not np.asarray(leaf)[len(own) :].any()
 
 
 def test_library_without_meshes():

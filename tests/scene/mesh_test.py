@@ -91,23 +91,6 @@ def test_degenerate_faces_have_no_improper_edge():
     assert np.all(np.isfinite(made.normals))
 
 
-def test_padding_is_zero_and_masked():
-    made = mesh.make_mesh(QUAD, QUAD_FACES)
-    padded = mesh.pad_mesh(made, 6, 5, 9)
-    for name in ("vertices", "normals", "uv", "faces", "edges", "edge_sharp"):
-        before, after = getattr(made, name), np.asarray(getattr(padded, name))
-        np.testing.assert_array_equal(after[: len(before)], before)
-        assert not after[len(before) :].any()
-    masks = padded.vertex_mask, padded.face_mask, padded.edge_mask
-    assert [int(m.sum()) for m in masks] == [4, 2, 5]
-    assert [m.shape[0] for m in masks] == [6, 5, 9]
-
-
-def test_padding_cannot_shrink():
-    with pytest.raises(ValueError, match="4 rows cannot be padded to 3"):
-        mesh.pad_mesh(mesh.make_mesh(QUAD, QUAD_FACES), 3, 2, 5)
-
-
 BROKEN = {
     "shape .V, 3.": dict(vertices=QUAD[:, :2], faces=QUAD_FACES),
     "faces must have shape": dict(vertices=QUAD, faces=QUAD_FACES[:, :2]),
