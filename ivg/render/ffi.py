@@ -12,35 +12,41 @@ in a call.
 """
 
 import ctypes
+import threading
 from collections.abc import Callable
 
 import jax
 import numba
+import numpy as np
 from numba import carray, cfunc, njit, types
 from numba.extending import intrinsic
 
-FLOAT64 = 12  # XLA_FFI_DataType_F64
+
+@intrinsic
+def _pointer(typing_context, address, like):
+    """A pointer to numbers of the type of `like`."""
+    signature = types.CPointer(like)(types.int64, like)
+
+    def codegen(context, builder, sig, args):
+        pointer_type = context.get_value_type(types.CPointer(like))
+        return builder.inttoptr(args[0], pointer_type)
+
+    return signature, codegen
 
 
-def _pointer_to(kind):
-    @intrinsic
-    def cast(typing_context, address):
-        signature = types.CPointer(kind)(types.int64)
+@njit(inline="always")
+def array(address, shape, like):
+    """An array over memory of XLA's.
 
-        def codegen(context, builder, sig, args):
-            pointer_type = context.get_value_type(types.CPointer(kind))
-            return builder.inttoptr(args[0], pointer_type)
+    Args:
+      address: int64.
+      shape: tuple of sizes.
+      like: a number of the type of the entries.
 
-        return signature, codegen
-
-    return cast
-
-
-as_int64 = _pointer_to(types.int64)
-as_int32 = _pointer_to(types.int32)
-as_uint8 = _pointer_to(types.uint8)
-as_float32 = _pointer_to(types.float32)
-as_float64 = _pointer_to(types.float64)
+    Returns:
+      C-contiguous array.
+    """
+    return carray(_pointer(address, like), shape)
 
 
 @njit(inline="always")
@@ -53,16 +59,11 @@ def buffer_at(frame, index, is_result):
       is_result: 0 for an argument, 1 for a result.
 
     Returns:
-      `(data, dims, rank, dtype)`: two addresses and two numbers.
+      `(data, dims, rank)`: the address, the sizes `[rank]`, and their number.
     """
-    buffers = carray(as_int64(frame[9 + 5 * is_result]), (64,))
-    buffer = carray(as_int64(buffers[index]), (6,))
-    return (
-        buffer[3],
-        carray(as_int64(buffer[5]), (8,)),
-        buffer[4],
-        buffer[2] & 0xFFFFFFFF,
-    )
+    buffers = array(frame[9 + 5 * is_result], (64,), np.int64(0))
+    buffer = array(buffers[index], (6,), np.int64(0))
+    return buffer[3], array(buffer[5], (8,), np.int64(0)), buffer[4]
 
 
 @njit(inline="always")
@@ -95,52 +96,57 @@ def answers_metadata(frame):
     """
     if frame[1] == 0:
         return False
-    extension = carray(as_int64(frame[1]), (4,))
+    extension = array(frame[1], (4,), np.int64(0))
     if (extension[1] & 0xFFFFFFFF) != 1:
         return False
-    version = carray(as_int32(extension[3] + 24), (2,))
+    version = array(extension[3] + 24, (2,), np.int32(0))
     version[0], version[1] = 0, 3
     return True
 
 
-def register(name: str, kernel: Callable) -> None:
-    """Makes a kernel known to XLA for the CPU.
+_handlers: dict[str, object] = {}
+_lock = threading.Lock()
+
+
+def target(kernel: Callable, dtype=np.int32) -> str:
+    """The name under which XLA knows a kernel; compiled when first asked for.
 
     Args:
-      name: target name for `jax.ffi.ffi_call`.
-      kernel: Numba function of the `[32]` int64 call frame words; it runs once
-        per call and writes the results in place.
-    """
+      kernel: Numba function `(frame, zero)` of the `[32]` int64 call frame words
+        and a zero of the type below; it runs once per call and writes the results
+        in place.
+      dtype: type that the kernel is compiled for, if it knows several.
 
+    Returns:
+      Name for `jax.ffi.ffi_call`.
+
+    Raises:
+      Exception: whatever Numba or XLA raise where they cannot run.
+    """
+    name = f"ivg_{kernel.__name__.strip('_')}_{np.dtype(dtype).name}"
+    with _lock:
+        if name not in _handlers:
+            _handlers[name] = _register(name, kernel, np.dtype(dtype).type(0))
+    return name
+
+
+def _register(name: str, kernel: Callable, zero) -> object:
     @cfunc(types.int64(types.CPointer(types.int64)), nopython=True)
     def handler(pointer):
         frame = carray(pointer, (32,))
         if not answers_metadata(frame):
-            kernel(frame)
+            kernel(frame, zero)
         return 0
 
     make_capsule = ctypes.pythonapi.PyCapsule_New
     make_capsule.restype = ctypes.py_object
     make_capsule.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
-    _handlers[name] = handler  # XLA keeps the address only
     jax.ffi.register_ffi_target(
         name, make_capsule(handler.address, None, None), platform="cpu"
     )
+    return handler  # to be kept: XLA has its address only
 
 
-_handlers: dict[str, object] = {}
 jit = numba.njit(error_model="numpy", cache=True)
 
-__all__ = [
-    "FLOAT64",
-    "answers_metadata",
-    "as_float32",
-    "as_float64",
-    "as_int32",
-    "as_int64",
-    "as_uint8",
-    "buffer_at",
-    "jit",
-    "leading_size",
-    "register",
-]
+__all__ = ["answers_metadata", "array", "buffer_at", "jit", "leading_size", "target"]

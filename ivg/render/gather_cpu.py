@@ -4,11 +4,8 @@ Indices that know no minus sign spare the check for Python's negative ones, and
 let the loops become vector instructions.
 """
 
-import functools
-
 import jax
 import numpy as np
-from numba import carray
 
 from ivg.render import ffi
 from ivg.typing import Array
@@ -55,59 +52,41 @@ def _scatter(planes, index, table):
 
 
 @ffi.jit
-def _gather_kernel(frame):
-    table, t_dims, t_rank, dtype = ffi.buffer_at(frame, 0, 0)
-    index, _, _, _ = ffi.buffer_at(frame, 1, 0)
-    out, dims, rank, _ = ffi.buffer_at(frame, 0, 1)
+def _gather_kernel(frame, zero):
+    table, t_dims, t_rank = ffi.buffer_at(frame, 0, 0)
+    index = ffi.buffer_at(frame, 1, 0)[0]
+    out, dims, rank = ffi.buffer_at(frame, 0, 1)
     batch = ffi.leading_size(dims, rank, 2)
     num_rows, num_channels, size = t_dims[t_rank - 2], dims[rank - 2], dims[rank - 1]
-    rows = carray(ffi.as_int32(index), (batch, size))
-    for i in range(batch):  # values are copied as words, whatever they mean
-        if dtype == ffi.FLOAT64:
-            _gather(
-                carray(ffi.as_int64(table), (batch, num_rows, num_channels))[i],
-                rows[i],
-                carray(ffi.as_int64(out), (batch, num_channels, size))[i],
-            )
-        else:
-            _gather(
-                carray(ffi.as_int32(table), (batch, num_rows, num_channels))[i],
-                rows[i],
-                carray(ffi.as_int32(out), (batch, num_channels, size))[i],
-            )
+    tables = ffi.array(table, (batch, num_rows, num_channels), zero)
+    rows = ffi.array(index, (batch, size), np.int32(0))
+    planes = ffi.array(out, (batch, num_channels, size), zero)
+    for i in range(batch):
+        _gather(tables[i], rows[i], planes[i])
 
 
 @ffi.jit
-def _scatter_kernel(frame):
-    planes, p_dims, p_rank, dtype = ffi.buffer_at(frame, 0, 0)
-    index, _, _, _ = ffi.buffer_at(frame, 1, 0)
-    out, dims, rank, _ = ffi.buffer_at(frame, 0, 1)
+def _scatter_kernel(frame, zero):
+    planes, p_dims, p_rank = ffi.buffer_at(frame, 0, 0)
+    index = ffi.buffer_at(frame, 1, 0)[0]
+    out, dims, rank = ffi.buffer_at(frame, 0, 1)
     batch = ffi.leading_size(dims, rank, 2)
     num_rows, num_channels, size = dims[rank - 2], dims[rank - 1], p_dims[p_rank - 1]
-    rows = carray(ffi.as_int32(index), (batch, size))
+    values = ffi.array(planes, (batch, num_channels, size), zero)
+    rows = ffi.array(index, (batch, size), np.int32(0))
+    tables = ffi.array(out, (batch, num_rows, num_channels), zero)
     for i in range(batch):
-        if dtype == ffi.FLOAT64:
-            _scatter(
-                carray(ffi.as_float64(planes), (batch, num_channels, size))[i],
-                rows[i],
-                carray(ffi.as_float64(out), (batch, num_rows, num_channels))[i],
-            )
-        else:
-            _scatter(
-                carray(ffi.as_float32(planes), (batch, num_channels, size))[i],
-                rows[i],
-                carray(ffi.as_float32(out), (batch, num_rows, num_channels))[i],
-            )
+        _scatter(values[i], rows[i], tables[i])
 
 
 @ffi.jit
-def _places_kernel(frame):
-    index, i_dims, i_rank, _ = ffi.buffer_at(frame, 0, 0)
-    out, dims, rank, _ = ffi.buffer_at(frame, 0, 1)
+def _places_kernel(frame, zero):
+    index, i_dims, i_rank = ffi.buffer_at(frame, 0, 0)
+    out, dims, rank = ffi.buffer_at(frame, 0, 1)
     batch = ffi.leading_size(dims, rank, 1)
     num, size = i_dims[i_rank - 1], dims[rank - 1]
-    rows = carray(ffi.as_int32(index), (batch, num))
-    places = carray(ffi.as_int32(out), (batch, size))
+    rows = ffi.array(index, (batch, num), zero)
+    places = ffi.array(out, (batch, size), zero)
     for i in range(batch):
         count = 0
         for j in range(num):
@@ -117,16 +96,15 @@ def _places_kernel(frame):
         places[i, count:] = -1
 
 
-@functools.cache
 def load() -> None:
     """Compiles the kernels and makes them known to XLA; once per process.
 
     Raises:
       Exception: whatever Numba or XLA raise where they cannot run.
     """
-    ffi.register("ivg_gather_planes", _gather_kernel)
-    ffi.register("ivg_scatter_planes", _scatter_kernel)
-    ffi.register("ivg_list_places", _places_kernel)
+    ffi.target(_gather_kernel, np.int32)
+    ffi.target(_scatter_kernel, np.float32)
+    ffi.target(_places_kernel)
 
 
 def gather(table: Array, index: Array) -> Array:
@@ -141,7 +119,8 @@ def gather(table: Array, index: Array) -> Array:
     """
     shape = (*table.shape[:-2], table.shape[-1], index.shape[-1])
     result = jax.ShapeDtypeStruct(shape, table.dtype)
-    return jax.ffi.ffi_call("ivg_gather_planes", result)(table, index)
+    word = f"int{8 * table.dtype.itemsize}"  # copied, whatever it means
+    return jax.ffi.ffi_call(ffi.target(_gather_kernel, word), result)(table, index)
 
 
 def scatter(planes: Array, index: Array, *, num_rows: int) -> Array:
@@ -157,7 +136,8 @@ def scatter(planes: Array, index: Array, *, num_rows: int) -> Array:
     """
     shape = (*planes.shape[:-2], num_rows, planes.shape[-2])
     result = jax.ShapeDtypeStruct(shape, planes.dtype)
-    return jax.ffi.ffi_call("ivg_scatter_planes", result)(planes, index)
+    name = ffi.target(_scatter_kernel, planes.dtype)
+    return jax.ffi.ffi_call(name, result)(planes, index)
 
 
 def places(index: Array, *, size: int) -> Array:
@@ -171,7 +151,8 @@ def places(index: Array, *, size: int) -> Array:
       `[size]` int32.
     """
     result = jax.ShapeDtypeStruct((size,), index.dtype)
-    call = jax.ffi.ffi_call("ivg_list_places", result, vmap_method="broadcast_all")
+    name = ffi.target(_places_kernel)
+    call = jax.ffi.ffi_call(name, result, vmap_method="broadcast_all")
     return call(index)
 
 

@@ -6,13 +6,11 @@ pixels each half plane bounds x from one side at `slope * y + offset`, and the t
 faces beside an edge get bit-equal bounds for it, so that no pixel falls between.
 """
 
-import functools
 import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numba import carray
 
 from ivg.render import ffi
 from ivg.typing import Array
@@ -252,38 +250,23 @@ def _visibility_batch(vertices, faces, mask, near, face_index, inverse_depth):
 
 
 @ffi.jit
-def _visibility_kernel(frame):
-    vertices, v_dims, v_rank, dtype = ffi.buffer_at(frame, 0, 0)
-    faces, f_dims, f_rank, _ = ffi.buffer_at(frame, 1, 0)
-    mask, _, _, _ = ffi.buffer_at(frame, 2, 0)
-    near, _, _, _ = ffi.buffer_at(frame, 3, 0)
-    out, dims, rank, _ = ffi.buffer_at(frame, 0, 1)
-    scratch, _, _, _ = ffi.buffer_at(frame, 1, 1)
+def _visibility_kernel(frame, zero):
+    vertices, v_dims, v_rank = ffi.buffer_at(frame, 0, 0)
+    faces, f_dims, f_rank = ffi.buffer_at(frame, 1, 0)
+    mask, near = ffi.buffer_at(frame, 2, 0)[0], ffi.buffer_at(frame, 3, 0)[0]
+    out, dims, rank = ffi.buffer_at(frame, 0, 1)
+    scratch = ffi.buffer_at(frame, 1, 1)[0]
     batch = ffi.leading_size(dims, rank, 3)
     num_v, num_f = v_dims[v_rank - 2], f_dims[f_rank - 2]
     size = (batch, dims[rank - 3], dims[rank - 2], dims[rank - 1])
-    face_index = carray(ffi.as_int32(out), size)
-    inverse_depth = carray(ffi.as_float32(scratch), size)
-    index = carray(ffi.as_int32(faces), (batch, num_f, 3))
-    valid = carray(ffi.as_uint8(mask), (batch, num_f))
-    if dtype == ffi.FLOAT64:
-        _visibility_batch(
-            carray(ffi.as_float64(vertices), (batch, num_v, 3)),
-            index,
-            valid,
-            carray(ffi.as_float64(near), (batch,)),
-            face_index,
-            inverse_depth,
-        )
-    else:
-        _visibility_batch(
-            carray(ffi.as_float32(vertices), (batch, num_v, 3)),
-            index,
-            valid,
-            carray(ffi.as_float32(near), (batch,)),
-            face_index,
-            inverse_depth,
-        )
+    _visibility_batch(
+        ffi.array(vertices, (batch, num_v, 3), zero),
+        ffi.array(faces, (batch, num_f, 3), np.int32(0)),
+        ffi.array(mask, (batch, num_f), np.uint8(0)),
+        ffi.array(near, (batch,), zero),
+        ffi.array(out, size, np.int32(0)),
+        ffi.array(scratch, size, np.float32(0)),
+    )
 
 
 @ffi.jit
@@ -454,54 +437,41 @@ def _edges_batch(
 
 
 @ffi.jit
-def _edges_kernel(frame):
-    vertices, v_dims, v_rank, dtype = ffi.buffer_at(frame, 0, 0)
-    faces, f_dims, f_rank, _ = ffi.buffer_at(frame, 1, 0)
-    group, _, _, _ = ffi.buffer_at(frame, 2, 0)
-    edges, e_dims, e_rank, _ = ffi.buffer_at(frame, 3, 0)
-    sharp, _, _, _ = ffi.buffer_at(frame, 4, 0)
-    mask, _, _, _ = ffi.buffer_at(frame, 5, 0)
-    near, _, _, _ = ffi.buffer_at(frame, 6, 0)
-    visible, i_dims, i_rank, _ = ffi.buffer_at(frame, 7, 0)
-    out, dims, rank, _ = ffi.buffer_at(frame, 0, 1)
-    scratch, _, _, _ = ffi.buffer_at(frame, 1, 1)
+def _edges_kernel(frame, zero):
+    vertices, v_dims, v_rank = ffi.buffer_at(frame, 0, 0)
+    faces, f_dims, f_rank = ffi.buffer_at(frame, 1, 0)
+    group = ffi.buffer_at(frame, 2, 0)[0]
+    edges, e_dims, e_rank = ffi.buffer_at(frame, 3, 0)
+    sharp, mask = ffi.buffer_at(frame, 4, 0)[0], ffi.buffer_at(frame, 5, 0)[0]
+    near = ffi.buffer_at(frame, 6, 0)[0]
+    visible, i_dims, i_rank = ffi.buffer_at(frame, 7, 0)
+    out, dims, rank = ffi.buffer_at(frame, 0, 1)
+    scratch = ffi.buffer_at(frame, 1, 1)[0]
     batch = ffi.leading_size(dims, rank, 3)
     height, width, layers = dims[rank - 2], dims[rank - 1], i_dims[i_rank - 3]
     num_v, num_f, num_e = v_dims[v_rank - 2], f_dims[f_rank - 2], e_dims[e_rank - 2]
-    rest = (
-        carray(ffi.as_int32(faces), (batch, num_f, 3)),
-        carray(ffi.as_int32(group), (batch, num_f)),
-        carray(ffi.as_int32(edges), (batch, num_e, 4)),
-        carray(ffi.as_uint8(sharp), (batch, num_e)),
-        carray(ffi.as_uint8(mask), (batch, num_e)),
+    _edges_batch(
+        ffi.array(vertices, (batch, num_v, 3), zero),
+        ffi.array(faces, (batch, num_f, 3), np.int32(0)),
+        ffi.array(group, (batch, num_f), np.int32(0)),
+        ffi.array(edges, (batch, num_e, 4), np.int32(0)),
+        ffi.array(sharp, (batch, num_e), np.uint8(0)),
+        ffi.array(mask, (batch, num_e), np.uint8(0)),
+        ffi.array(near, (batch,), zero),
+        ffi.array(visible, (batch, layers, height, width), np.int32(0)),
+        ffi.array(out, (batch, 2, height, width), np.int32(0)),
+        ffi.array(scratch, (batch, 2, height, width), np.float32(0)),
     )
-    face_index = carray(ffi.as_int32(visible), (batch, layers, height, width))
-    slot = carray(ffi.as_int32(out), (batch, 2, height, width))
-    best = carray(ffi.as_float32(scratch), (batch, 2, height, width))
-    if dtype == ffi.FLOAT64:
-        _edges_batch(
-            carray(ffi.as_float64(vertices), (batch, num_v, 3)), *rest,
-            carray(ffi.as_float64(near), (batch,)), face_index, slot, best,
-        )  # fmt: skip
-    else:
-        _edges_batch(
-            carray(ffi.as_float32(vertices), (batch, num_v, 3)), *rest,
-            carray(ffi.as_float32(near), (batch,)), face_index, slot, best,
-        )  # fmt: skip
 
 
-_NAMES = ("ivg_visibility", "ivg_edge_visibility")
-
-
-@functools.cache
 def load() -> None:
     """Compiles the kernels and makes them known to XLA; once per process.
 
     Raises:
       Exception: whatever Numba or XLA raise where they cannot run.
     """
-    for name, kernel in zip(_NAMES, (_visibility_kernel, _edges_kernel), strict=True):
-        ffi.register(name, kernel)
+    for kernel in (_visibility_kernel, _edges_kernel):
+        ffi.target(kernel, np.float32)
 
 
 def visible_faces(
@@ -519,12 +489,12 @@ def visible_faces(
     Returns:
       `[K, H, W]` int32 face index, -1 for background.
     """
-    load()
+    name = ffi.target(_visibility_kernel, vertices.dtype)
     results = (
         jax.ShapeDtypeStruct(shape, jnp.int32),
         jax.ShapeDtypeStruct(shape, jnp.float32),
     )
-    call = jax.ffi.ffi_call(_NAMES[0], results, vmap_method="broadcast_all")
+    call = jax.ffi.ffi_call(name, results, vmap_method="broadcast_all")
     return call(vertices, faces, mask, near)[0]
 
 
@@ -547,13 +517,13 @@ def visible_edges(
     Returns:
       `[2, H, W]` int32 code of the edge, -1 where there is none.
     """
-    load()
+    name = ffi.target(_edges_kernel, vertices.dtype)
     shape = (2, *face_index.shape[1:])
     results = (
         jax.ShapeDtypeStruct(shape, jnp.int32),
         jax.ShapeDtypeStruct(shape, jnp.float32),
     )
-    call = jax.ffi.ffi_call(_NAMES[1], results, vmap_method="broadcast_all")
+    call = jax.ffi.ffi_call(name, results, vmap_method="broadcast_all")
     return call(vertices, faces, group, edges, sharp, mask, near, face_index)[0]
 
 
