@@ -5,6 +5,8 @@ value *before* the division or root, so that the branch not taken cannot send Na
 into the gradient.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
@@ -83,6 +85,7 @@ def safe_norm(x: Array, axis: int = -1, keepdims: bool = False) -> Array:
     return norm if keepdims else jnp.squeeze(norm, axis)
 
 
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def safe_normalize(x: Array, axis: int = -1) -> Array:
     """Unit vector along `x`; the zero vector stays zero, with zero gradient.
 
@@ -93,9 +96,42 @@ def safe_normalize(x: Array, axis: int = -1) -> Array:
     Returns:
       `[..., D]` vectors of norm one (or zero).
     """
-    largest = jnp.max(jnp.abs(x), axis=axis, keepdims=True)
-    x = x / jax.lax.stop_gradient(jnp.where(largest > 0, largest, 1))
-    return safe_divide(x, safe_sqrt(jnp.sum(x * x, axis=axis, keepdims=True)))
+    return _unit(x, axis)[0]
+
+
+def _unit(x, axis):
+    """The unit vector and the inverse of the norm.
+
+    Components are taken one by one: XLA fuses sums that are written out.
+    """
+    parts = jnp.unstack(x, axis=axis)
+    largest = functools.reduce(jnp.maximum, map(jnp.abs, parts))
+    inverse = 1 / jax.lax.stop_gradient(jnp.where(largest > 0, largest, 1))
+    square = sum((part * inverse) ** 2 for part in parts)
+    per_norm = jnp.expand_dims(inverse * safe_divide(1.0, safe_sqrt(square)), axis)
+    return x * per_norm, per_norm
+
+
+@safe_normalize.defjvp
+def _safe_normalize_jvp(axis, primals, tangents):
+    """`dn = (dx - n (n . dx)) / |x|`: cheaper than what JAX derives."""
+    unit, per_norm = _unit(primals[0], axis)
+    turn = tangents[0] * per_norm
+    along = sum(jnp.unstack(unit * turn, axis=axis))
+    return unit, turn - unit * jnp.expand_dims(along, axis)
+
+
+def dot(a: Array, b: Array) -> Array:
+    """Scalar product of vectors whose components come first.
+
+    Args:
+      a: `[3, ...]` or `[3]`.
+      b: `[3, ...]` or `[3]`.
+
+    Returns:
+      `[...]`.
+    """
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 def safe_atan2(y: Array, x: Array) -> Array:

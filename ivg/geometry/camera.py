@@ -133,6 +133,23 @@ def resize(camera: Camera, height: int, width: int) -> Camera:
     )
 
 
+def crop_rows(camera: Camera, first_row: Array, height: int) -> Camera:
+    """The camera of some rows of the image.
+
+    Args:
+      camera: camera.
+      first_row: `[]` row of the image that becomes the first one.
+      height: number of rows.
+
+    Returns:
+      `Camera` that sees the same in those rows.
+    """
+    shift = jnp.array([0.0, 1.0], camera.principal_point_px.dtype) * first_row
+    return camera.replace(
+        principal_point_px=camera.principal_point_px - shift, height=height
+    )
+
+
 def camera_from_world(camera: Camera, points: Array) -> Array:
     """Points in the camera frame.
 
@@ -214,6 +231,25 @@ def ray_directions(camera: Camera, pixels: Array) -> Array:
     return matmul(ray, rotation.matrix_from_quaternion(camera.quaternion).T)
 
 
+def ray_planes(camera: Camera) -> Array:
+    """Directions of sight of all pixel centres, as planes.
+
+    Args:
+      camera: camera.
+
+    Returns:
+      `[3, H, W]` in the world, scaled to advance one metre of depth.
+    """
+    dtype = camera.focal_px.dtype
+    x = (jnp.arange(camera.width, dtype=dtype) + 0.5 - camera.principal_point_px[0]) / (
+        camera.focal_px[0]
+    )
+    y = jnp.arange(camera.height, dtype=dtype) + 0.5 - camera.principal_point_px[1]
+    y = -y / camera.focal_px[1]
+    turn = rotation.matrix_from_quaternion(camera.quaternion)[:, :, None, None]
+    return turn[:, 0] * x + turn[:, 1] * y[:, None] - turn[:, 2]
+
+
 def pixel_centres(height: int, width: int) -> Array:
     """Coordinates of the centres of all pixels.
 
@@ -235,6 +271,7 @@ __all__ = [
     "FOV_RAD",
     "Camera",
     "camera_from_world",
+    "crop_rows",
     "focal_from_fov",
     "homogeneous_px",
     "look_at",
@@ -242,6 +279,7 @@ __all__ = [
     "pixel_centres",
     "project",
     "ray_directions",
+    "ray_planes",
     "resize",
     "unproject",
 ]

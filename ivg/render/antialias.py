@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
 from ivg.numerics import safe_divide
-from ivg.render.gather import gather_planes, list_places, scatter_planes
+from ivg.render.gather import add_planes, gather_planes, list_places
 from ivg.typing import Array
 
 _USUAL_SHARE = 16  # of the pairs of neighbours, at most one in 16 mostly sees an edge
@@ -85,9 +85,8 @@ def crossings(
     return t, colour + change * jax.lax.stop_gradient(per_step * offset)
 
 
-@jax.checkpoint
-def _gains(pair, image, vertices, edges, edge_code, colours):
-    """`[H W, C]` what the pixels gain from the edges between the listed pairs."""
+def _blend(onto, pair, image, vertices, edges, edge_code, colours):
+    """Adds to `[H W, C]` pixels what they gain from the edges of the listed pairs."""
     height, width, num = image.shape
     code = jnp.where(pair < 0, -1, edge_code.reshape(-1)[jnp.maximum(pair, 0)])
     t, colour = crossings(
@@ -100,20 +99,21 @@ def _gains(pair, image, vertices, edges, edge_code, colours):
     blended = jnp.where(code < 0, -1, jnp.where(t < 0.5, first, second))
     contrast = colour - gather_planes(image.reshape(-1, num), beyond)
     gain = jnp.where(inner_first, t - 0.5, 0.5 - t) * contrast
-    return scatter_planes(gain, blended, height * width)
+    return add_planes(onto, gain, blended)
 
 
-def _remaining_gains(size, *args):
-    """The gains of all pairs but the first, in blocks: memory stays small."""
-    edge_code = args[3]
+@functools.partial(jax.checkpoint, static_argnums=0)
+def _blend_rest(size, *args):
+    """Blends all pairs but the first, in blocks: memory stays small."""
+    image, _, _, edge_code, _ = args
     blocks = -(-edge_code.size // size)
     pairs = list_places(edge_code.reshape(-1), blocks * size).reshape(blocks, size)
 
+    @jax.checkpoint
     def add(total, pair):
-        return total + _gains(pair, *args), None
+        return _blend(total, pair, *args), None
 
-    start = jnp.zeros_like(args[0]).reshape(-1, args[0].shape[-1])
-    return jax.lax.scan(add, start, pairs[1:])[0]
+    return jax.lax.scan(add, image.reshape(-1, image.shape[-1]), pairs[1:])[0]
 
 
 @custom_vmap
@@ -157,14 +157,13 @@ def antialias(
     args = image, vertices, edges, edge_code, colours
     size = max(edge_code.size // _USUAL_SHARE, 1)
     pairs = list_places(edge_code.reshape(-1), size + 1)
-    gains = _gains(pairs[:size], *args)
-    rest = jax.lax.cond(
+    begun = jax.lax.cond(
         _holds(pairs[size] < 0),
-        lambda *_: jnp.zeros_like(gains),
-        functools.partial(_remaining_gains, size),
+        lambda image, *_: image.reshape(-1, image.shape[-1]),
+        functools.partial(_blend_rest, size),
         *args,
     )
-    return image + (gains + rest).reshape(image.shape)
+    return _blend(begun, pairs[:size], *args).reshape(image.shape)
 
 
 __all__ = ["antialias", "crossings", "edge_ends"]

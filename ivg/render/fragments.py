@@ -1,14 +1,16 @@
 """What the rasterizer found at each pixel, and the interpolation of attributes.
 
-Here the derivatives live: given which face is seen, barycentric coordinates,
-depth and every attribute are smooth functions of the vertices.
+Here the derivatives live: given which face is seen, depth and every attribute are
+smooth functions of the vertices.
 """
 
+import jax
 import jax.numpy as jnp
 from flax import struct
 
 from ivg.numerics import safe_divide
 from ivg.render.gather import gather_planes
+from ivg.render.planes import evaluate_planes
 from ivg.typing import Array
 
 
@@ -18,97 +20,129 @@ class Fragments:
 
     Attributes:
       face_index: `[K, H, W]` int32, -1 for background. No gradient.
-      barycentrics: `[K, H, W, 3]` perspective-correct, sum to one; zero for
-        background.
+      origin: `[F, 2]` pixels (x, y) that the planes of each face refer to. No
+        gradient.
       depth: `[K, H, W]` metres along the optical axis; zero for background.
     """
 
     face_index: Array
-    barycentrics: Array
+    origin: Array
     depth: Array
 
 
-def corner_index(faces: Array, face_index: Array) -> Array:
-    """The vertices of the face at each fragment.
+def face_planes(
+    vertices: Array, faces: Array, height: int, width: int
+) -> tuple[Array, Array]:
+    """Barycentric coordinates over depth, as affine functions of the image.
 
-    Args:
-      faces: `[F, 3]` int32.
-      face_index: `[...]` int32, -1 for background.
-
-    Returns:
-      `[3, ...]` int32 vertex index, -1 for background.
-    """
-    return gather_planes(faces + 1, face_index) - 1
-
-
-def barycentric_coordinates(corners: Array, x: Array, y: Array) -> Array:
-    """Perspective-correct barycentric coordinates of points of the image.
-
-    With vertices `p_i = (x_i w_i, y_i w_i, w_i)` and the origin of the image moved
-    to the point, `b_i` is proportional to the cross product of the other two. No
-    vertex is divided by its depth, so faces that reach behind the camera need no
-    care, and moving the origin keeps small faces precise.
-
-    Args:
-      corners: `[3, 3, ...]` coordinate by corner: three vertices in homogeneous
-        pixel coordinates.
-      x: `[...]` pixels.
-      y: `[...]` pixels.
-
-    Returns:
-      `[3, ...]` coordinates that sum to one; zero, with zero gradient, for a face
-      seen exactly edge-on.
-
-    Source: Olano and Greer, Triangle scan conversion using 2D homogeneous
-    coordinates, 1997, equation (4), without their division by the determinant.
-    """
-    w = corners[2]
-    (u0, u1, u2), (v0, v1, v2) = corners[0] - x * w, corners[1] - y * w
-    weights = u1 * v2 - v1 * u2, u2 * v0 - v2 * u0, u0 * v1 - v0 * u1
-    return jnp.stack(weights) * safe_divide(1.0, sum(weights))
-
-
-def make_fragments(vertices: Array, faces: Array, face_index: Array) -> Fragments:
-    """Barycentric coordinates and depth of all covered pixels.
+    With vertices `p_i = (x_i w_i, y_i w_i, w_i)` coordinate `b_i / w` is the cross
+    product of the other two over the determinant. No vertex is divided by its
+    depth, so faces that reach behind the camera need no care. The origin of the
+    image is moved to the nearest point in it of a vertex, which keeps small faces
+    precise.
 
     Args:
       vertices: `[V, 3]` homogeneous pixel coordinates.
       faces: `[F, 3]` int32.
-      face_index: `[K, H, W]` int32 from `visibility`.
+      height: image rows.
+      width: image columns.
 
     Returns:
-      `Fragments`, differentiable in the vertices.
+      `[F, 3, 3]` per corner the slopes in x and y and the value at the origin, and
+      `[F, 2]` origins (no gradient). Planes are zero, with zero gradient, for a face
+      seen exactly edge-on.
+
+    Source: Olano and Greer, Triangle scan conversion using 2D homogeneous
+    coordinates, 1997, equation (4).
     """
-    height, width = face_index.shape[-2:]
-    corners = gather_planes(vertices, corner_index(faces, face_index))
-    x = jnp.arange(width, dtype=vertices.dtype)[None, None, None, :] + 0.5
-    y = jnp.arange(height, dtype=vertices.dtype)[None, None, :, None] + 0.5
-    barycentrics = barycentric_coordinates(corners, x, y)
-    depth = jnp.sum(barycentrics * corners[2], 0)
-    return Fragments(face_index, jnp.moveaxis(barycentrics, 0, -1), depth)
+    corners = gather_planes(vertices, faces.T)
+    origin = _origin(jax.lax.stop_gradient(corners), height, width)
+    w = corners[2]
+    u, v = corners[0] - origin[0] * w, corners[1] - origin[1] * w
+    u1, v1, w1 = (jnp.roll(x, -1, 0) for x in (u, v, w))
+    u2, v2, w2 = (jnp.roll(x, -2, 0) for x in (u, v, w))
+    lines = v1 * w2 - w1 * v2, w1 * u2 - u1 * w2, u1 * v2 - v1 * u2
+    determinant = jnp.sum(w * lines[2], 0)
+    planes = jnp.stack(lines) * safe_divide(1.0, determinant)
+    return jnp.moveaxis(planes, (0, 1), (2, 1)), origin.T
 
 
-def interpolate(attributes: Array, faces: Array, fragments: Fragments) -> Array:
-    """Vertex attributes at every fragment.
+def _origin(corners: Array, height: int, width: int) -> Array:
+    """`[2, F]` the image of the deepest corner, moved into the picture."""
+    deepest = jnp.argmax(corners[2], 0)[None, None]
+    x, y, w = jnp.take_along_axis(corners, deepest, 1)[:, 0]
+    size = jnp.array([width, height], corners.dtype)[:, None]
+    return jnp.clip(safe_divide(jnp.stack([x, y]), jnp.maximum(w, 0)), 0, size)
+
+
+def attribute_planes(attributes: Array, faces: Array, planes: Array) -> Array:
+    """Vertex attributes over depth, as affine functions of the image.
 
     Args:
       attributes: `[V, A]`.
       faces: `[F, 3]` int32.
+      planes: `[F, 3, 3]` from `face_planes`.
+
+    Returns:
+      `[F, A, 3]` slopes in x and y and value at the origin.
+    """
+    corners = gather_planes(attributes, faces.T)
+    terms = (corners[:, i, :, None] * planes[:, i] for i in range(3))
+    return jnp.moveaxis(sum(terms), 0, 1)
+
+
+def make_fragments(planes: Array, origin: Array, face_index: Array) -> Fragments:
+    """Depth of all covered pixels.
+
+    Args:
+      planes: `[F, 3, 3]` from `face_planes`.
+      origin: `[F, 2]` likewise.
+      face_index: `[K, H, W]` int32 from `visibility`.
+
+    Returns:
+      `Fragments`, differentiable in the planes.
+    """
+    total = jnp.sum(planes, 1, keepdims=True)
+    inverse_depth = evaluate_planes(total, origin, face_index)[0]
+    return Fragments(face_index, origin, safe_divide(1.0, inverse_depth))
+
+
+def interpolate_over_depth(planes: Array, fragments: Fragments) -> Array:
+    """Attributes at every fragment, divided by its depth.
+
+    Enough for directions, and cheaper than `interpolate`.
+
+    Args:
+      planes: `[F, A, 3]` from `attribute_planes`, or `[F, 3, 3]` from `face_planes`
+        for barycentric coordinates.
       fragments: fragments.
 
     Returns:
-      `[K, H, W, A]`, zero for background. Differentiable in the attributes and in
-      the fragments.
+      `[A, K, H, W]`, zero for background. Differentiable in the planes.
     """
-    corners = gather_planes(attributes, corner_index(faces, fragments.face_index))
-    weights = jnp.moveaxis(fragments.barycentrics, -1, 0)
-    return jnp.moveaxis(jnp.sum(weights * corners, 1), 0, -1)
+    return evaluate_planes(planes, fragments.origin, fragments.face_index)
+
+
+def interpolate(planes: Array, fragments: Fragments) -> Array:
+    """Attributes at every fragment.
+
+    Args:
+      planes: `[F, A, 3]` from `attribute_planes`, or `[F, 3, 3]` from `face_planes`
+        for barycentric coordinates, which sum to one.
+      fragments: fragments.
+
+    Returns:
+      `[A, K, H, W]`, zero for background. Differentiable in the planes and in the
+      depth of the fragments.
+    """
+    return interpolate_over_depth(planes, fragments) * fragments.depth
 
 
 __all__ = [
     "Fragments",
-    "barycentric_coordinates",
-    "corner_index",
+    "attribute_planes",
+    "face_planes",
     "interpolate",
+    "interpolate_over_depth",
     "make_fragments",
 ]

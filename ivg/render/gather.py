@@ -8,13 +8,10 @@ inputs give the same bits.
 """
 
 import functools
-import warnings
 
-import jax
 import jax.numpy as jnp
-from jax.extend.core import Primitive
-from jax.interpreters import ad, batching, mlir
 
+from ivg.render.linear import choose, kernels_or_none, make_linear
 from ivg.typing import Array
 
 
@@ -47,6 +44,22 @@ def scatter_planes(planes: Array, index: Array, num_rows: int) -> Array:
     return _scatter.bind(flat, index.reshape(-1), num_rows=num_rows)
 
 
+def add_planes(table: Array, planes: Array, index: Array) -> Array:
+    """A table with planes added to those of its rows that an index names.
+
+    Args:
+      table: `[R, C]` floats.
+      planes: `[C, ...]` floats.
+      index: `[...]` int32 in [-1, R); entries at -1 are left out.
+
+    Returns:
+      `[R, C]`. Linear in table and planes together. Done in place where nobody
+      else needs the table.
+    """
+    flat = planes.reshape(planes.shape[0], -1)
+    return _add.bind(table, flat, index.reshape(-1))
+
+
 def list_places(index: Array, size: int) -> Array:
     """The first places of a list at which there is an index, not -1.
 
@@ -57,33 +70,27 @@ def list_places(index: Array, size: int) -> Array:
     Returns:
       `[size]` int32 places in order, then -1. No gradient.
     """
-    kernels = _cpu_kernels() if index.size and size else None
 
     def plain(index):
         return jnp.nonzero(index >= 0, size=size, fill_value=-1)[0].astype(jnp.int32)
 
-    if kernels is None:
-        return plain(index)
-    kernel = functools.partial(kernels.places, size=size)
-    return jax.lax.platform_dependent(index, cpu=kernel, default=plain)
+    kernel = _kernel("places") if index.size and size else None
+    return choose(plain, kernel and functools.partial(kernel, size=size), index)
 
 
 @functools.cache
 def _cpu_kernels():
-    """The module of CPU kernels, or None with a warning where it cannot load."""
-    try:
+    def load():
         from ivg.render import gather_cpu
 
         gather_cpu.load()
         return gather_cpu
-    except Exception as error:  # noqa: BLE001 - any failure has the same mend
-        warnings.warn(
-            f"the CPU kernels of gather cannot load ({error}); slower plain JAX "
-            "takes their place",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-        return None
+
+    return kernels_or_none(load)
+
+
+def _kernel(name):
+    return getattr(_cpu_kernels(), name, None)
 
 
 def _gather_rows(table, index):
@@ -97,79 +104,41 @@ def _scatter_rows(planes, index, *, num_rows):
     return empty.at[rows].add(planes.T, mode="drop")
 
 
-def _implementation(plain, name):
-    """The function behind a primitive: a kernel on the CPU, else plain JAX."""
-
-    def implementation(values, index, **static):
-        one = functools.partial(plain, **static)
-        for _ in range(values.ndim - 2):
-            one = jax.vmap(one)
-        has_kernel = values.dtype in (jnp.float32, jnp.float64, jnp.int32)
-        kernels = _cpu_kernels() if has_kernel and values.size else None
-        if kernels is None:
-            return one(values, index)
-        kernel = functools.partial(getattr(kernels, name), **static)
-        return jax.lax.platform_dependent(values, index, cpu=kernel, default=one)
-
-    return implementation
+def _add_rows(table, planes, index):
+    rows = jnp.where(index < 0, table.shape[0], index)
+    return table.at[rows].add(planes.T, mode="drop")
 
 
-def _gather_transpose(cotangent, table, index):
-    if type(cotangent) is ad.Zero:
-        return ad.Zero(table.aval), None
-    return _scatter.bind(cotangent, index, num_rows=table.aval.shape[-2]), None
-
-
-def _scatter_transpose(cotangent, planes, index, *, num_rows):
-    if type(cotangent) is ad.Zero:
-        return ad.Zero(planes.aval), None
-    return _gather.bind(cotangent, index), None
-
-
-def _make_primitive(name, implementation, shape, transpose):
-    """A primitive that is linear in its first argument; the second is an index."""
-    primitive = Primitive(f"ivg_{name}_planes")
-
-    def jvp(primals, tangents, **static):
-        out = primitive.bind(*primals, **static)
-        if type(tangents[0]) is ad.Zero:
-            return out, ad.Zero.from_primal_value(out)
-        return out, primitive.bind(tangents[0], primals[1], **static)
-
-    def batch(args, axes, **static):
-        size = next(
-            x.shape[a] for x, a in zip(args, axes, strict=True) if a is not None
-        )
-        args = [
-            batching.bdim_at_front(x, a, size) for x, a in zip(args, axes, strict=True)
-        ]
-        return primitive.bind(*args, **static), 0
-
-    def abstract(values, index, **static):
-        return jax.core.ShapedArray(shape(values, index, **static), values.dtype)
-
-    primitive.def_abstract_eval(abstract)
-    primitive.def_impl(jax.jit(implementation, static_argnames=("num_rows",)))
-    ad.primitive_jvps[primitive] = jvp
-    ad.primitive_transposes[primitive] = transpose
-    batching.primitive_batchers[primitive] = batch
-    mlir.register_lowering(
-        primitive, mlir.lower_fun(implementation, multiple_results=False)
-    )
-    return primitive
-
-
-_gather = _make_primitive(
+_gather = make_linear(
     "gather",
-    _implementation(_gather_rows, "gather"),
+    2,
+    _gather_rows,
+    lambda: _kernel("gather"),
     lambda table, index: (*table.shape[:-2], table.shape[-1], index.shape[-1]),
-    _gather_transpose,
+    lambda cotangent, table, index: (
+        _scatter.bind(cotangent, index, num_rows=table.shape[-2]),
+    ),
 )
-_scatter = _make_primitive(
+_scatter = make_linear(
     "scatter",
-    _implementation(_scatter_rows, "scatter"),
+    2,
+    _scatter_rows,
+    lambda: _kernel("scatter"),
     lambda planes, _, num_rows: (*planes.shape[:-2], num_rows, planes.shape[-2]),
-    _scatter_transpose,
+    lambda cotangent, planes, index, num_rows: (_gather.bind(cotangent, index),),
+    static=("num_rows",),
+)
+_add = make_linear(
+    "add",
+    2,
+    _add_rows,
+    lambda: _kernel("add"),
+    lambda table, planes, index: table.shape,
+    lambda cotangent, table, planes, index: (
+        cotangent,
+        _gather.bind(cotangent, index),
+    ),
+    num_linear=2,
 )
 
-__all__ = ["gather_planes", "list_places", "scatter_planes"]
+__all__ = ["add_planes", "gather_planes", "list_places", "scatter_planes"]

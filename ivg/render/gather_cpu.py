@@ -40,8 +40,7 @@ def _gather(table, index, planes):
 
 
 @ffi.jit
-def _scatter(planes, index, table):
-    table[:] = 0
+def _add(planes, index, table):
     flat, values = table.reshape(-1), planes.reshape(-1)
     num_channels, size = np.uint64(planes.shape[0]), np.uint64(planes.shape[1])
     for i in range(size):
@@ -76,7 +75,22 @@ def _scatter_kernel(frame, zero):
     rows = ffi.array(index, (batch, size), np.int32(0))
     tables = ffi.array(out, (batch, num_rows, num_channels), zero)
     for i in range(batch):
-        _scatter(values[i], rows[i], tables[i])
+        tables[i][:] = 0
+        _add(values[i], rows[i], tables[i])
+
+
+@ffi.jit
+def _add_kernel(frame, zero):
+    planes, p_dims, p_rank = ffi.buffer_at(frame, 1, 0)
+    index = ffi.buffer_at(frame, 2, 0)[0]
+    out, dims, rank = ffi.buffer_at(frame, 0, 1)  # the table too: they share memory
+    batch = ffi.leading_size(dims, rank, 2)
+    num_rows, num_channels, size = dims[rank - 2], dims[rank - 1], p_dims[p_rank - 1]
+    values = ffi.array(planes, (batch, num_channels, size), zero)
+    rows = ffi.array(index, (batch, size), np.int32(0))
+    tables = ffi.array(out, (batch, num_rows, num_channels), zero)
+    for i in range(batch):
+        _add(values[i], rows[i], tables[i])
 
 
 @ffi.jit
@@ -104,6 +118,7 @@ def load() -> None:
     """
     ffi.target(_gather_kernel, np.int32)
     ffi.target(_scatter_kernel, np.float32)
+    ffi.target(_add_kernel, np.float32)
     ffi.target(_places_kernel)
 
 
@@ -140,6 +155,23 @@ def scatter(planes: Array, index: Array, *, num_rows: int) -> Array:
     return jax.ffi.ffi_call(name, result)(planes, index)
 
 
+def add(table: Array, planes: Array, index: Array) -> Array:
+    """See `ivg.render.gather.add_planes`, of which this is one backend.
+
+    Args:
+      table: `[..., R, C]` float32 or float64.
+      planes: `[..., C, P]`, of the same type.
+      index: `[..., P]` int32 in [-1, R).
+
+    Returns:
+      `[..., R, C]`.
+    """
+    result = jax.ShapeDtypeStruct(table.shape, table.dtype)
+    name = ffi.target(_add_kernel, table.dtype)
+    call = jax.ffi.ffi_call(name, result, input_output_aliases={0: 0})
+    return call(table, planes, index)
+
+
 def places(index: Array, *, size: int) -> Array:
     """See `ivg.render.gather.list_places`, of which this is one backend.
 
@@ -156,4 +188,4 @@ def places(index: Array, *, size: int) -> Array:
     return call(index)
 
 
-__all__ = ["gather", "load", "places", "scatter"]
+__all__ = ["add", "gather", "load", "places", "scatter"]

@@ -1,20 +1,31 @@
 """The renderer: visibility, interpolation, shading, composition."""
 
+from collections.abc import Callable
+
+import jax
 import jax.numpy as jnp
 from flax import struct
 
-from ivg.geometry.camera import homogeneous_px, pixel_centres, ray_directions
+from ivg.geometry.camera import Camera, crop_rows, homogeneous_px, ray_planes
 from ivg.numerics import safe_normalize
 from ivg.render.antialias import antialias
-from ivg.render.fragments import Fragments, interpolate, make_fragments
+from ivg.render.fragments import (
+    Fragments,
+    attribute_planes,
+    face_planes,
+    interpolate,
+    interpolate_over_depth,
+    make_fragments,
+)
 from ivg.render.gather import gather_planes
 from ivg.render.shading import Shader, Surface, lambert
 from ivg.render.visibility import edge_visibility, visibility
 from ivg.scene.graph import Scene, world_mesh
 from ivg.scene.mesh import Mesh
-from ivg.typing import Array
+from ivg.typing import Array, PyTree
 
 MODES = ("antialias", "hard")
+_BLOCK_PIXELS = 1 << 17  # some planes of this size fit into a cache
 
 
 @struct.dataclass
@@ -44,29 +55,67 @@ class Buffers:
     barycentrics: Array
 
 
-def surface_from_fragments(scene: Scene, mesh: Mesh, fragments: Fragments) -> Surface:
+@struct.dataclass
+class MeshPlanes:
+    """All that is interpolated over a mesh, as affine functions of the image.
+
+    Attributes:
+      origin: `[F, 2]` pixels that the others refer to. No gradient.
+      corners: `[F, 3, 3]` barycentric coordinates over depth.
+      normals: `[F, 3, 3]` normals over depth.
+      uv: `[F, 2, 3]` texture coordinates over depth.
+    """
+
+    origin: Array
+    corners: Array
+    normals: Array
+    uv: Array
+
+
+def mesh_planes(camera: Camera, mesh: Mesh) -> MeshPlanes:
+    """The planes of a mesh seen by a camera.
+
+    Args:
+      camera: camera.
+      mesh: mesh in the world.
+
+    Returns:
+      `MeshPlanes`, differentiable in camera and mesh.
+    """
+    vertices = homogeneous_px(camera, mesh.vertices)
+    corners, origin = face_planes(vertices, mesh.faces, camera.height, camera.width)
+    return MeshPlanes(
+        origin=origin,
+        corners=corners,
+        normals=attribute_planes(mesh.normals, mesh.faces, corners),
+        uv=attribute_planes(mesh.uv, mesh.faces, corners),
+    )
+
+
+def surface_from_fragments(
+    scene: Scene, planes: MeshPlanes, fragments: Fragments
+) -> Surface:
     """All that a shader may want to know of the visible surfaces.
 
     Args:
       scene: scene.
-      mesh: `world_mesh(scene)`.
+      planes: `mesh_planes` of its mesh.
       fragments: fragments of that mesh.
 
     Returns:
-      `Surface`, differentiable in scene, mesh and fragments.
+      `Surface`, differentiable in scene, planes and fragments.
     """
     camera, index = scene.camera, fragments.face_index
-    faces_per_node = mesh.faces.shape[0] // scene.nodes.mask.shape[0]
-    node_index = jnp.where(index < 0, -1, index // faces_per_node)
-    centres = pixel_centres(camera.height, camera.width).reshape(-1, 2)
-    rays = ray_directions(camera, centres).reshape(camera.height, camera.width, 3)
-    albedo = gather_planes(scene.material.albedo, node_index)
+    faces_per_node = planes.origin.shape[0] // scene.nodes.mask.shape[0]
+    node_index = jnp.where(index < 0, -1, jax.lax.div(index, jnp.int32(faces_per_node)))
+    normal = interpolate_over_depth(planes.normals, fragments)
+    rays = ray_planes(camera)[:, None]
     return Surface(
-        position=camera.position + rays * fragments.depth[..., None],
-        normal=safe_normalize(interpolate(mesh.normals, mesh.faces, fragments)),
-        albedo=jnp.moveaxis(albedo, 0, -1),
-        uv=interpolate(mesh.uv, mesh.faces, fragments),
-        view=jnp.broadcast_to(safe_normalize(-rays), (*index.shape, 3)),
+        position=camera.position[:, None, None, None] + rays * fragments.depth,
+        normal=safe_normalize(normal, 0),
+        albedo=gather_planes(scene.material.albedo, node_index),
+        uv=interpolate(planes.uv, fragments),
+        view=jnp.broadcast_to(safe_normalize(-rays, 0), normal.shape),
         node_index=node_index,
     )
 
@@ -83,13 +132,15 @@ def surface_at_vertices(scene: Scene, mesh: Mesh) -> Surface:
     """
     num_nodes = scene.nodes.mask.shape[0]
     per_node = mesh.vertices.shape[0] // num_nodes
+    node_index = jnp.repeat(jnp.arange(num_nodes, dtype=jnp.int32), per_node)
+    position = mesh.vertices.T
     return Surface(
-        position=mesh.vertices,
-        normal=mesh.normals,
-        albedo=jnp.repeat(scene.material.albedo, per_node, 0),
-        uv=mesh.uv,
-        view=safe_normalize(scene.camera.position - mesh.vertices),
-        node_index=jnp.repeat(jnp.arange(num_nodes, dtype=jnp.int32), per_node),
+        position=position,
+        normal=mesh.normals.T,
+        albedo=gather_planes(scene.material.albedo, node_index),
+        uv=mesh.uv.T,
+        view=safe_normalize(scene.camera.position[:, None] - position, 0),
+        node_index=node_index,
     )
 
 
@@ -126,30 +177,75 @@ def render(
         vertices, mesh.faces, mesh.face_mask, near=camera.near, height=camera.height,
         width=camera.width, cull=cull, backend=backend,
     )  # fmt: skip
-    fragments = make_fragments(vertices, mesh.faces, face_index)
-    surface = surface_from_fragments(scene, mesh, fragments)
-    alpha = (face_index[0] >= 0).astype(vertices.dtype)[..., None]
-    radiance = shader(surface, scene.lights)[0]
-    rgb = radiance * alpha + (1 - alpha) * scene.background
-    if mode == "antialias":
-        edge_code = edge_visibility(
-            vertices, mesh.faces, _node_of_face(scene, mesh), mesh.edges,
-            mesh.edge_sharp,
-            mesh.edge_mask, face_index, near=camera.near, backend=backend,
-        )  # fmt: skip
-        colours = shader(surface_at_vertices(scene, mesh), scene.lights)
-        rgb = antialias(rgb, vertices, mesh.edges, edge_code, colours)
-        opaque = jnp.ones_like(colours[:, :1])
-        alpha = antialias(alpha, vertices, mesh.edges, edge_code, opaque)
-    return Buffers(
-        rgb=rgb,
-        alpha=alpha[..., 0],
-        depth=fragments.depth[0],
-        normal=surface.normal[0],
-        object_index=surface.node_index[0],
-        face_index=face_index[0],
-        barycentrics=fragments.barycentrics[0],
+    planes = mesh_planes(camera, mesh)
+
+    def shade(first_row, index):
+        shift = jnp.array([0.0, 1.0], vertices.dtype) * first_row
+        return _shade(
+            scene.replace(camera=crop_rows(camera, first_row, index.shape[1])),
+            planes.replace(origin=planes.origin - shift),
+            index,
+            shader,
+        )
+
+    buffers = map_rows(shade, face_index)
+    if mode == "hard":
+        return buffers
+    edge_code = edge_visibility(
+        vertices, mesh.faces, _node_of_face(scene, mesh), mesh.edges, mesh.edge_sharp,
+        mesh.edge_mask, face_index, near=camera.near, backend=backend,
+    )  # fmt: skip
+    colours = shader(surface_at_vertices(scene, mesh), scene.lights).T
+    opaque = jnp.ones_like(colours[:, :1])
+    edges = vertices, mesh.edges, edge_code
+    return buffers.replace(
+        rgb=antialias(buffers.rgb, *edges, colours),
+        alpha=antialias(buffers.alpha[..., None], *edges, opaque)[..., 0],
     )
+
+
+def _shade(scene: Scene, planes: MeshPlanes, index: Array, shader: Shader) -> Buffers:
+    """Samples at the pixel centres."""
+    fragments = make_fragments(planes.corners, planes.origin, index)
+    surface = surface_from_fragments(scene, planes, fragments)
+    seen = fragments.face_index[0] >= 0
+    radiance = shader(surface, scene.lights)[:, 0]
+    over = jnp.where(seen, radiance, scene.background[:, None, None])
+    return Buffers(
+        rgb=jnp.moveaxis(over, 0, -1),
+        alpha=seen.astype(over.dtype),
+        depth=fragments.depth[0],
+        normal=jnp.moveaxis(surface.normal[:, 0], 0, -1),
+        object_index=surface.node_index[0],
+        face_index=fragments.face_index[0],
+        barycentrics=jnp.moveaxis(interpolate(planes.corners, fragments)[:, 0], 0, -1),
+    )
+
+
+def map_rows(function: Callable[[Array, Array], PyTree], face_index: Array) -> PyTree:
+    """Works on a picture in blocks of rows, so that what is in between stays small.
+
+    Derivatives work block by block too, and compute what they need again.
+
+    Args:
+      function: `(first_row, face_index [K, R, W]) -> pytree` of arrays `[R, ...]`.
+      face_index: `[K, H, W]` int32.
+
+    Returns:
+      The pytree of arrays `[H, ...]`.
+    """
+    num_layers, height, width = face_index.shape
+    rows = max(_BLOCK_PIXELS // (num_layers * width), 1)
+    if rows >= height:
+        return function(jnp.zeros((), jnp.int32), face_index)
+    blocks = -(-height // rows)
+    padding = [(0, 0), (0, blocks * rows - height), (0, 0)]
+    padded = jnp.pad(face_index, padding, constant_values=-1)
+    split = jnp.moveaxis(padded.reshape(num_layers, blocks, rows, width), 1, 0)
+    first_rows = rows * jnp.arange(blocks, dtype=jnp.int32)
+    block = jax.checkpoint(lambda args: function(*args), prevent_cse=False)
+    parts = jax.lax.map(block, (first_rows, split))
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:height], parts)
 
 
 def _node_of_face(scene: Scene, mesh: Mesh) -> Array:
@@ -161,6 +257,9 @@ def _node_of_face(scene: Scene, mesh: Mesh) -> Array:
 __all__ = [
     "MODES",
     "Buffers",
+    "MeshPlanes",
+    "map_rows",
+    "mesh_planes",
     "render",
     "surface_at_vertices",
     "surface_from_fragments",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from flax import struct
 
-from ivg.numerics import safe_divide, safe_normalize
+from ivg.numerics import dot, safe_divide, safe_normalize
 from ivg.scene.appearance import Lights
 from ivg.typing import Array
 
@@ -18,14 +18,15 @@ from ivg.typing import Array
 class Surface:
     """Points of surfaces: `[K, H, W]` visible ones, or the `[V]` vertices.
 
-    What a shader does not use costs nothing under `jit`.
+    Components come first, so that arithmetic runs over contiguous memory. What a
+    shader does not use costs nothing under `jit`.
 
     Attributes:
-      position: `[..., 3]` metres, in the world.
-      normal: `[..., 3]` unit, in the world; zero for background.
-      albedo: `[..., 3]` linear RGB.
-      uv: `[..., 2]` texture coordinates.
-      view: `[..., 3]` unit vector from the surface to the camera.
+      position: `[3, ...]` metres, in the world.
+      normal: `[3, ...]` unit, in the world; zero for background.
+      albedo: `[3, ...]` linear RGB.
+      uv: `[2, ...]` texture coordinates.
+      view: `[3, ...]` unit vector from the surface to the camera.
       node_index: `[...]` int32, -1 for background.
     """
 
@@ -50,17 +51,21 @@ def irradiance(surface: Surface, lights: Lights) -> Array:
       lights: lights.
 
     Returns:
-      `[..., 3]` linear RGB, not negative. Differentiable in all floats.
+      `[3, ...]` linear RGB, not negative. Differentiable in all floats.
     """
-    total = jnp.broadcast_to(lights.ambient, surface.normal.shape)
+    normal = surface.normal
+
+    def spread(vector):
+        """`[3]` as `[3, 1, ...]`."""
+        return vector.reshape(3, *[1] * (normal.ndim - 1))
+
+    total = jnp.broadcast_to(spread(lights.ambient), normal.shape)
     for direction, strength in zip(lights.direction, lights.directional, strict=True):
-        cosine = jnp.maximum(jnp.sum(surface.normal * direction, -1, keepdims=True), 0)
-        total = total + strength * cosine
+        total = total + spread(strength) * jnp.maximum(dot(normal, direction), 0)
     for position, strength in zip(lights.position, lights.point, strict=True):
-        offset = position - surface.position
-        cosine = jnp.sum(surface.normal * safe_normalize(offset), -1, keepdims=True)
-        squared = jnp.sum(offset**2, -1, keepdims=True)
-        total = total + strength * safe_divide(jnp.maximum(cosine, 0), squared)
+        offset = spread(position) - surface.position
+        cosine = jnp.maximum(dot(normal, safe_normalize(offset, 0)), 0)
+        total = total + spread(strength) * safe_divide(cosine, dot(offset, offset))
     return total
 
 
@@ -72,7 +77,7 @@ def lambert(surface: Surface, lights: Lights) -> Array:
       lights: lights.
 
     Returns:
-      `[..., 3]` linear RGB radiance.
+      `[3, ...]` linear RGB radiance.
     """
     return surface.albedo * irradiance(surface, lights)
 
