@@ -9,8 +9,6 @@ Few pixels see an edge, so the pairs of pixels that do are listed first, and all
 that follows works on the list.
 """
 
-import functools
-
 import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
@@ -102,18 +100,21 @@ def _blend(onto, pair, image, vertices, edges, edge_code, colours):
     return add_planes(onto, gain, blended)
 
 
-@functools.partial(jax.checkpoint, static_argnums=0)
-def _blend_rest(size, *args):
-    """Blends all pairs but the first, in blocks: memory stays small."""
-    image, _, _, edge_code, _ = args
+def _blend_first(pairs, image, *args):
+    return _blend(image.reshape(-1, image.shape[-1]), pairs, image, *args)
+
+
+def _blend_all(first, image, vertices, edges, edge_code, colours):
+    """Blends all pairs, in blocks as long as the first: memory stays small."""
+    size = first.shape[0]
     blocks = -(-edge_code.size // size)
     pairs = list_places(edge_code.reshape(-1), blocks * size).reshape(blocks, size)
 
     @jax.checkpoint
     def add(total, pair):
-        return _blend(total, pair, *args), None
+        return _blend(total, pair, image, vertices, edges, edge_code, colours), None
 
-    return jax.lax.scan(add, image.reshape(-1, image.shape[-1]), pairs[1:])[0]
+    return jax.lax.scan(add, image.reshape(-1, image.shape[-1]), pairs)[0]
 
 
 @custom_vmap
@@ -154,16 +155,15 @@ def antialias(
     colour from the pixel centre; here every silhouette edge of the mesh is traced
     through the image, with its own colour.
     """
-    args = image, vertices, edges, edge_code, colours
     size = max(edge_code.size // _USUAL_SHARE, 1)
     pairs = list_places(edge_code.reshape(-1), size + 1)
-    begun = jax.lax.cond(
+    blended = jax.lax.cond(
         _holds(pairs[size] < 0),
-        lambda image, *_: image.reshape(-1, image.shape[-1]),
-        functools.partial(_blend_rest, size),
-        *args,
-    )
-    return _blend(begun, pairs[:size], *args).reshape(image.shape)
+        jax.checkpoint(_blend_first),
+        jax.checkpoint(_blend_all),
+        pairs[:size], image, vertices, edges, edge_code, colours,
+    )  # fmt: skip
+    return blended.reshape(image.shape)
 
 
 __all__ = ["antialias", "crossings", "edge_ends"]

@@ -21,6 +21,7 @@ def test_scenes(size, faces):
     assert make_soup(size).faces.shape == (faces, 3)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_peer_gives_ratios(tmp_path):
     pytest.importorskip("deodr")
     metrics = run(Config(sizes=(64,), rounds=2, peers=("deodr",)), str(tmp_path))

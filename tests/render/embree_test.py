@@ -12,7 +12,7 @@ import trimesh
 from trimesh.ray.ray_pyembree import RayMeshIntersector
 
 from ivg.geometry.camera import homogeneous_px, look_at, pixel_centres, ray_directions
-from ivg.render.fragments import make_fragments
+from ivg.render.fragments import face_planes, make_fragments
 from ivg.render.visibility import BACKENDS, visibility
 from ivg.scene.library import get_shape
 from ivg.scene.shapes.families import primitive_library, tabletop_library
@@ -59,7 +59,8 @@ def rendered(mesh, views, backend):
             vertices, mesh.faces, mesh.face_mask, near=camera.near, height=SIZE,
             width=SIZE, backend=backend,
         )  # fmt: skip
-        fragments = make_fragments(vertices, mesh.faces, index)
+        planes = face_planes(vertices, mesh.faces, SIZE, SIZE)
+        fragments = make_fragments(*planes, index)
         return vertices, index[0], fragments.depth[0]
 
     return [np.asarray(x) for x in render(views)]

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from ivg.geometry.camera import homogeneous_px, look_at, pixel_centres, unproject
-from ivg.render.fragments import Fragments, interpolate, make_fragments
+from ivg.render.fragments import (
+    attribute_planes,
+    face_planes,
+    interpolate,
+    make_fragments,
+)
 from ivg.render.visibility import visibility
 from tests.reference.rasterizer import peel
 
@@ -30,10 +35,12 @@ def test_interpolation_of_linear_functions_is_exact(seed):
             vertices, faces, jnp.ones(8, bool), near=0.01, height=SIZE, width=SIZE,
             num_layers=3,
         )  # fmt: skip
-        fragments = make_fragments(vertices, faces, index)
+        planes, origin = face_planes(vertices, faces, SIZE, SIZE)
+        fragments = make_fragments(planes, origin, index)
         matrix = np.random.default_rng(9).normal(size=(3, 5))
         offset = np.arange(5.0)
-        actual = interpolate(points @ matrix + offset, faces, fragments)
+        attributes = attribute_planes(points @ matrix + offset, faces, planes)
+        actual = jnp.moveaxis(interpolate(attributes, fragments), 0, -1)
         pixels = pixel_centres(SIZE, SIZE).reshape(-1, 2)
         seen = np.asarray(index) >= 0
         assert seen.mean() > 0.05
@@ -53,14 +60,15 @@ def test_barycentrics_sum_to_one_and_lie_inside():
     index = visibility(
         vertices, faces, jnp.ones(8, bool), near=0.01, height=SIZE, width=SIZE
     )
-    fragments = make_fragments(vertices, faces, index)
-    inside = np.asarray(fragments.barycentrics)[np.asarray(index) >= 0]
+    planes, origin = face_planes(vertices, faces, SIZE, SIZE)
+    fragments = make_fragments(planes, origin, index)
+    barycentrics = np.moveaxis(interpolate(planes, fragments), 0, -1)
+    inside = barycentrics[np.asarray(index) >= 0]
     np.testing.assert_allclose(inside.sum(-1), 1, atol=1e-5)
     assert inside.min() > -1e-3 and inside.max() < 1 + 1e-3
     background = np.asarray(index) < 0
-    assert not np.asarray(fragments.barycentrics)[background].any()
+    assert not barycentrics[background].any()
     assert not np.asarray(fragments.depth)[background].any()
-    assert not np.asarray(interpolate(points + 1, faces, fragments))[background].any()
 
 
 def test_faces_seen_edge_on_have_zero_gradient():
@@ -68,16 +76,29 @@ def test_faces_seen_edge_on_have_zero_gradient():
     index = jnp.zeros((1, 8, 8), jnp.int32)
 
     def total(vertices):
-        f = make_fragments(vertices, jnp.arange(3).reshape(1, 3), index)
-        return jnp.sum(f.depth) + jnp.sum(f.barycentrics**2)
+        planes, origin = face_planes(vertices, jnp.arange(3).reshape(1, 3), 8, 8)
+        fragments = make_fragments(planes, origin, index)
+        return jnp.sum(fragments.depth) + jnp.sum(interpolate(planes, fragments) ** 2)
 
     assert jnp.all(jnp.isfinite(jax.grad(total)(edge_on)))
 
 
 def test_background_gets_no_gradient():
-    empty = Fragments(
-        jnp.full((1, 4, 4), -1), jnp.zeros((1, 4, 4, 3)), jnp.zeros((1, 4, 4))
-    )
-    faces = jnp.arange(3).reshape(1, 3)
-    total = lambda a: jnp.sum(interpolate(a, faces, empty))  # noqa: E731
-    assert not jax.grad(total)(jnp.ones((3, 2))).any()
+    index = jnp.full((1, 4, 4), -1)
+    vertices = jnp.array([[0.0, 0, 1], [4, 0, 1], [0, 4, 1]])
+
+    def total(vertices):
+        planes, origin = face_planes(vertices, jnp.arange(3).reshape(1, 3), 4, 4)
+        return jnp.sum(interpolate(planes, make_fragments(planes, origin, index)))
+
+    assert not jax.grad(total)(vertices).any()
+
+
+def test_small_faces_far_from_the_corner_are_precise():
+    """A fiftieth of a pixel, at column 4000: the depth would drown in rounding."""
+    corners = np.array([[0.0, 0], [1, 0], [0, 1]]) / 64 + 3999.5
+    vertices = jnp.asarray(np.column_stack([corners * 2, np.full(3, 2.0)]))
+    planes, origin = face_planes(vertices, jnp.arange(3).reshape(1, 3), 4000, 4000)
+    np.testing.assert_allclose(jnp.sum(planes, 1)[0], [0, 0, 0.5], atol=1e-2)
+    np.testing.assert_allclose(planes[0, 0], [-32, -32, 0.5], rtol=1e-5)
+    np.testing.assert_allclose(origin[0], corners[0])

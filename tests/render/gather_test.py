@@ -49,6 +49,42 @@ def test_scatter_equals_sum(example):
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_adding_equals_table_plus_scatter(example):
+    table, index = example
+    planes = jnp.sin(gather.gather_planes(table, index))
+    add = jax.jit(gather.add_planes)
+    expected = table + gather.scatter_planes(planes, index, ROWS)
+    np.testing.assert_allclose(add(table, planes, index), expected, atol=1e-4)
+    stacked = jax.vmap(add, (0, None, None))(
+        jnp.stack([table, 0 * table]), planes, index
+    )
+    np.testing.assert_allclose(stacked[0], expected, atol=1e-4)
+    np.testing.assert_allclose(stacked[1], expected - table, atol=1e-4)
+
+
+def test_adding_leaves_its_argument_alone(example):
+    table, index = example
+    before = np.array(table)
+    both = jax.jit(lambda t, p: (t, gather.add_planes(t, p, index), t * 2))
+    same, _, twice = both(table, gather.gather_planes(table, index))
+    np.testing.assert_array_equal(same, before)
+    np.testing.assert_array_equal(twice, 2 * before)
+    np.testing.assert_array_equal(table, before)
+
+
+def test_derivatives_of_adding(example):
+    table, index = example
+    with jax.enable_x64(True):
+        table = table.astype(jnp.float64)
+        planes = gather.gather_planes(table, index)
+
+        def value(table, planes):
+            return jnp.cos(gather.add_planes(jnp.sin(table), planes**2, index))
+
+        check_grads(value, (table, planes), 2)
+        check_grads(lambda t: value(t, planes), (table,), 1)
+
+
 def test_derivatives_of_both(example):
     table, index = example
     with jax.enable_x64(True):

@@ -19,7 +19,7 @@ from ivg.geometry.camera import (
     ray_directions,
 )
 from ivg.render import visibility as module
-from ivg.render.fragments import make_fragments
+from ivg.render.fragments import face_planes, make_fragments
 from ivg.render.visibility import (
     BACKENDS,
     edge_visibility,
@@ -102,7 +102,8 @@ def test_ground_that_crosses_the_near_plane(backend):
     seen = (expected > 0) & (points > -45)
     np.testing.assert_array_equal((index[0] >= 0)[seen], True)
     assert not (index[0] >= 0)[expected < 0].any()
-    depth = make_fragments(vertices, faces, jnp.asarray(index)).depth[0]
+    planes = face_planes(vertices, faces, *index.shape[1:])
+    depth = make_fragments(*planes, jnp.asarray(index)).depth[0]
     np.testing.assert_allclose(np.asarray(depth)[seen], expected[seen], rtol=2e-4)
 
 
