@@ -7,36 +7,11 @@ argument.
 from collections.abc import Callable
 
 import jax.numpy as jnp
-from flax import struct
 
 from ivg.numerics import dot, safe_divide, safe_normalize
+from ivg.render.surface import Surface
 from ivg.scene.appearance import Lights
 from ivg.typing import Array
-
-
-@struct.dataclass
-class Surface:
-    """Points of surfaces: `[K, H, W]` visible ones, or the `[V]` vertices.
-
-    Components come first, so that arithmetic runs over contiguous memory. What a
-    shader does not use costs nothing under `jit`.
-
-    Attributes:
-      position: `[3, ...]` metres, in the world.
-      normal: `[3, ...]` unit, in the world; zero for background.
-      albedo: `[3, ...]` linear RGB.
-      uv: `[2, ...]` texture coordinates.
-      view: `[3, ...]` unit vector from the surface to the camera.
-      node_index: `[...]` int32, -1 for background.
-    """
-
-    position: Array
-    normal: Array
-    albedo: Array
-    uv: Array
-    view: Array
-    node_index: Array
-
 
 Shader = Callable[[Surface, Lights], Array]
 
@@ -82,4 +57,4 @@ def lambert(surface: Surface, lights: Lights) -> Array:
     return surface.albedo * irradiance(surface, lights)
 
 
-__all__ = ["Shader", "Surface", "irradiance", "lambert"]
+__all__ = ["Shader", "irradiance", "lambert"]

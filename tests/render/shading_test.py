@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from ivg.render import shading
+from ivg.render.surface import Surface
 from ivg.scene.appearance import make_lights
 
 
 def sphere(num=200, radius=2.0):
     normal = np.random.default_rng(0).normal(size=(num, 3))
     normal = jnp.asarray(normal / np.linalg.norm(normal, axis=1, keepdims=True))
-    return shading.Surface(
+    return Surface(
         position=radius * normal.T,
         normal=normal.T,
         albedo=jnp.tile(jnp.array([[0.2], [0.5], [0.9]]), (1, num)),
