@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from ivg.io.errors import InputError
+from ivg.io import scene_json
 from ivg.io.scene_json import load_tabletop, save_tabletop, tabletop_to_dict
 from ivg.scene.library import make_library
 from ivg.scene.mesh import make_mesh
-from ivg.scene.tabletop import Tabletop
+from ivg.scene.tabletop import Tabletop, tabletop_bounds
 
 TETRAHEDRON = make_mesh(
     [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]],
@@ -176,3 +177,20 @@ def test_files_that_are_no_scene(tmp_path, content):
     with pytest.raises(InputError) as caught:
         load_tabletop(path, LIBRARY)
     assert "\n" not in str(caught.value) and repr(str(path)) in str(caught.value)
+
+
+def test_ranges_of_the_file_are_the_bounds_of_the_latents():
+    bounds = tabletop_bounds()
+    scene, objects = scene_json._SCENE_RANGES, scene_json._OBJECT_RANGES
+    latents = {
+        scene["camera_height_m"]: ("camera_height_m", 1),
+        scene["camera_elevation_deg"]: ("camera_elevation_rad", 180 / math.pi),
+        scene["ambient_strength"]: ("ambient", 1),
+        scene["directional_strength"]: ("directional", 1),
+        scene["light_elevation_deg"]: ("light_elevation_rad", 180 / math.pi),
+    }
+    for values, (name, unit) in latents.items():
+        expected = [getattr(b, name) * unit for b in (bounds.lower, bounds.upper)]
+        np.testing.assert_allclose(values, expected, rtol=1e-6)
+    corners = np.array([bounds.lower.position_m, bounds.upper.position_m]).T
+    np.testing.assert_allclose([objects["x_m"], objects["z_m"]], corners)

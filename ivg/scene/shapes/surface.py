@@ -248,9 +248,9 @@ def mesh_from_patches(patches: Sequence[Patch]) -> Mesh:
 
 def _weld(points: Array) -> np.ndarray:
     """Points that rounding alone keeps apart, at one and the same place."""
-    points = np.asarray(points)
-    near = cKDTree(points).query_ball_point(points, WELD_M)
-    return points[[min(group) for group in near]]
+    places = np.asarray(points)
+    near = cKDTree(places).query_ball_point(places, WELD_M)
+    return places[[min(group) for group in near]]
 
 
 def settle(patches: Sequence[Patch], shift: Array | None = None) -> list[Patch]:
