@@ -15,7 +15,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
-from scipy.spatial import cKDTree
 
 from ivg.numerics import safe_normalize
 from ivg.scene.mesh import Mesh, make_mesh
@@ -249,8 +248,8 @@ def mesh_from_patches(patches: Sequence[Patch]) -> Mesh:
 def _weld(points: Array) -> np.ndarray:
     """Points that rounding alone keeps apart, at one and the same place."""
     places = np.asarray(points)
-    near = cKDTree(places).query_ball_point(places, WELD_M)
-    return places[[min(group) for group in near]]
+    near = np.abs(places[:, None] - places).max(-1) < WELD_M
+    return places[near.argmax(1)]  # the first of those nearby
 
 
 def settle(patches: Sequence[Patch], shift: Array | None = None) -> list[Patch]:
