@@ -51,7 +51,13 @@ def _add(planes, index, table):
 
 
 @ffi.jit
-def _gather_kernel(frame, zero):
+def _batch_of_matrices(frame, zero):
+    _, dims, rank = ffi.buffer_at(frame, 0, 1)
+    return ffi.leading_size(dims, rank, 2)
+
+
+@ffi.jit
+def _gather_rows(frame, zero, part):
     table, t_dims, t_rank = ffi.buffer_at(frame, 0, 0)
     index = ffi.buffer_at(frame, 1, 0)[0]
     out, dims, rank = ffi.buffer_at(frame, 0, 1)
@@ -60,12 +66,11 @@ def _gather_kernel(frame, zero):
     tables = ffi.array(table, (batch, num_rows, num_channels), zero)
     rows = ffi.array(index, (batch, size), np.int32(0))
     planes = ffi.array(out, (batch, num_channels, size), zero)
-    for i in range(batch):
-        _gather(tables[i], rows[i], planes[i])
+    _gather(tables[part], rows[part], planes[part])
 
 
 @ffi.jit
-def _scatter_kernel(frame, zero):
+def _scatter_rows(frame, zero, part):
     planes, p_dims, p_rank = ffi.buffer_at(frame, 0, 0)
     index = ffi.buffer_at(frame, 1, 0)[0]
     out, dims, rank = ffi.buffer_at(frame, 0, 1)
@@ -74,13 +79,12 @@ def _scatter_kernel(frame, zero):
     values = ffi.array(planes, (batch, num_channels, size), zero)
     rows = ffi.array(index, (batch, size), np.int32(0))
     tables = ffi.array(out, (batch, num_rows, num_channels), zero)
-    for i in range(batch):
-        tables[i][:] = 0
-        _add(values[i], rows[i], tables[i])
+    tables[part][:] = 0
+    _add(values[part], rows[part], tables[part])
 
 
 @ffi.jit
-def _add_kernel(frame, zero):
+def _add_rows(frame, zero, part):
     planes, p_dims, p_rank = ffi.buffer_at(frame, 1, 0)
     index = ffi.buffer_at(frame, 2, 0)[0]
     out, dims, rank = ffi.buffer_at(frame, 0, 1)  # the table too: they share memory
@@ -89,25 +93,36 @@ def _add_kernel(frame, zero):
     values = ffi.array(planes, (batch, num_channels, size), zero)
     rows = ffi.array(index, (batch, size), np.int32(0))
     tables = ffi.array(out, (batch, num_rows, num_channels), zero)
-    for i in range(batch):
-        _add(values[i], rows[i], tables[i])
+    _add(values[part], rows[part], tables[part])
 
 
 @ffi.jit
-def _places_kernel(frame, zero):
+def _batch_of_lists(frame, zero):
+    _, dims, rank = ffi.buffer_at(frame, 0, 1)
+    return ffi.leading_size(dims, rank, 1)
+
+
+@ffi.jit
+def _list_places(frame, zero, part):
     index, i_dims, i_rank = ffi.buffer_at(frame, 0, 0)
     out, dims, rank = ffi.buffer_at(frame, 0, 1)
     batch = ffi.leading_size(dims, rank, 1)
     num, size = i_dims[i_rank - 1], dims[rank - 1]
-    rows = ffi.array(index, (batch, num), zero)
-    places = ffi.array(out, (batch, size), zero)
-    for i in range(batch):
-        count = 0
-        for j in range(num):
-            if rows[i, j] >= 0 and count < size:
-                places[i, count] = j
+    row = ffi.array(index, (batch, num), zero)[part]
+    places = ffi.array(out, (batch, size), zero)[part]
+    count = 0
+    for start in range(0, num, _BLOCK):
+        block = row[start : start + _BLOCK]
+        largest = zero - 1
+        for j in range(block.shape[0]):
+            largest = max(largest, block[j])
+        if largest < 0:
+            continue
+        for j in range(block.shape[0]):
+            if block[j] >= 0 and count < size:
+                places[count] = start + j
                 count += 1
-        places[i, count:] = -1
+    places[count:] = -1
 
 
 def load() -> None:
@@ -116,10 +131,10 @@ def load() -> None:
     Raises:
       Exception: whatever Numba or XLA raise where they cannot run.
     """
-    ffi.target(_gather_kernel, np.int32)
-    ffi.target(_scatter_kernel, np.float32)
-    ffi.target(_add_kernel, np.float32)
-    ffi.target(_places_kernel)
+    ffi.target(_batch_of_matrices, _gather_rows, np.int32)
+    ffi.target(_batch_of_matrices, _scatter_rows, np.float32)
+    ffi.target(_batch_of_matrices, _add_rows, np.float32)
+    ffi.target(_batch_of_lists, _list_places)
 
 
 def gather(table: Array, index: Array) -> Array:
@@ -135,7 +150,8 @@ def gather(table: Array, index: Array) -> Array:
     shape = (*table.shape[:-2], table.shape[-1], index.shape[-1])
     result = jax.ShapeDtypeStruct(shape, table.dtype)
     word = f"int{8 * table.dtype.itemsize}"  # copied, whatever it means
-    return jax.ffi.ffi_call(ffi.target(_gather_kernel, word), result)(table, index)
+    name = ffi.target(_batch_of_matrices, _gather_rows, word)
+    return jax.ffi.ffi_call(name, result)(table, index)
 
 
 def scatter(planes: Array, index: Array, *, num_rows: int) -> Array:
@@ -151,7 +167,7 @@ def scatter(planes: Array, index: Array, *, num_rows: int) -> Array:
     """
     shape = (*planes.shape[:-2], num_rows, planes.shape[-2])
     result = jax.ShapeDtypeStruct(shape, planes.dtype)
-    name = ffi.target(_scatter_kernel, planes.dtype)
+    name = ffi.target(_batch_of_matrices, _scatter_rows, planes.dtype)
     return jax.ffi.ffi_call(name, result)(planes, index)
 
 
@@ -167,7 +183,7 @@ def add(table: Array, planes: Array, index: Array) -> Array:
       `[..., R, C]`.
     """
     result = jax.ShapeDtypeStruct(table.shape, table.dtype)
-    name = ffi.target(_add_kernel, table.dtype)
+    name = ffi.target(_batch_of_matrices, _add_rows, table.dtype)
     call = jax.ffi.ffi_call(name, result, input_output_aliases={0: 0})
     return call(table, planes, index)
 
@@ -183,7 +199,7 @@ def places(index: Array, *, size: int) -> Array:
       `[size]` int32.
     """
     result = jax.ShapeDtypeStruct((size,), index.dtype)
-    name = ffi.target(_places_kernel)
+    name = ffi.target(_batch_of_lists, _list_places)
     call = jax.ffi.ffi_call(name, result, vmap_method="broadcast_all")
     return call(index)
 

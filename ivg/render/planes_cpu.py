@@ -20,81 +20,98 @@ def _run_end(faces, start):
 
 
 @ffi.jit
-def _evaluate(planes, origin, index, out):
-    num, kind = planes.shape[1], planes.dtype.type
-    for k in range(index.shape[0]):
-        for y in range(index.shape[1]):
-            faces, start = index[k, y], 0
-            while start < faces.shape[0]:
-                end, face = _run_end(faces, start), faces[start]
-                for a in range(num):
-                    row = out[a, k, y]
-                    if face < 0:
-                        row[start:end] = 0
-                        continue
-                    dy = kind(y + 0.5) - origin[face, 1]
-                    dx = kind(start + 0.5) - origin[face, 0]
-                    value = planes[face, a, 2] + planes[face, a, 1] * dy
-                    slope = planes[face, a, 0]
-                    value += slope * dx
-                    for x in range(start, end):
-                        row[x] = value + slope * kind(x - start)
-                start = end
+def _evaluate_row(planes, origin, faces, y, out):
+    """`out[a, x]` from the faces at one row of pixels."""
+    num, kind, start = planes.shape[1], planes.dtype.type, 0
+    while start < faces.shape[0]:
+        end, face = _run_end(faces, start), faces[start]
+        if face < 0:
+            out[:, start:end] = 0
+        else:
+            dx = kind(start + 0.5) - origin[face, 0]
+            dy = kind(y + 0.5) - origin[face, 1]
+            for a in range(num):
+                row, slope = out[a], planes[face, a, 0]
+                value = planes[face, a, 2] + planes[face, a, 1] * dy + slope * dx
+                for x in range(start, end):
+                    row[x] = value + slope * kind(x - start)
+        start = end
 
 
 @ffi.jit
-def _sum(values, origin, index, out):
-    out[:] = 0
-    num, kind = values.shape[0], values.dtype.type
-    for k in range(index.shape[0]):
-        for y in range(index.shape[1]):
-            faces, start = index[k, y], 0
-            while start < faces.shape[0]:
-                end, face = _run_end(faces, start), faces[start]
-                if face >= 0:
-                    dy = kind(y + 0.5) - origin[face, 1]
-                    dx = kind(start + 0.5) - origin[face, 0]
-                    for a in range(num):
-                        row, total, first = values[a, k, y], kind(0), kind(0)
-                        for x in range(start, end):
-                            total += row[x]
-                            first += kind(x - start) * row[x]
-                        out[face, a, 0] += first + dx * total
-                        out[face, a, 1] += dy * total
-                        out[face, a, 2] += total
-                start = end
+def _sum_row(values, origin, faces, y, out):
+    """Adds one row of pixels of one attribute to `out[f]`."""
+    kind, start = values.dtype.type, 0
+    while start < faces.shape[0]:
+        end, face = _run_end(faces, start), faces[start]
+        if face >= 0:
+            dx = kind(start + 0.5) - origin[face, 0]
+            dy = kind(y + 0.5) - origin[face, 1]
+            total, first = kind(0), kind(0)
+            for x in range(start, end):
+                total += values[x]
+                first += kind(x - start) * values[x]
+            out[face, 0] += first + dx * total
+            out[face, 1] += dy * total
+            out[face, 2] += total
+        start = end
 
 
 @ffi.jit
-def _evaluate_kernel(frame, zero):
+def _num_bands(batch, rows):
+    return 1 if batch >= 4 else max(min(4, rows // 16), 1)
+
+
+@ffi.jit
+def _prepare_evaluate(frame, zero):
+    _, dims, rank = ffi.buffer_at(frame, 0, 1)
+    batch = ffi.leading_size(dims, rank, 4)
+    return batch * _num_bands(batch, dims[rank - 3] * dims[rank - 2])
+
+
+@ffi.jit
+def _evaluate(frame, zero, part):
     planes, p_dims, p_rank = ffi.buffer_at(frame, 0, 0)
     origin, index = ffi.buffer_at(frame, 1, 0)[0], ffi.buffer_at(frame, 2, 0)[0]
     out, dims, rank = ffi.buffer_at(frame, 0, 1)
     batch = ffi.leading_size(dims, rank, 4)
-    faces, num = p_dims[p_rank - 3], dims[rank - 4]
-    size = (dims[rank - 3], dims[rank - 2], dims[rank - 1])
-    all_planes = ffi.array(planes, (batch, faces, num, 3), zero)
-    origins = ffi.array(origin, (batch, faces, 2), zero)
-    indices = ffi.array(index, (batch, *size), np.int32(0))
-    images = ffi.array(out, (batch, num, *size), zero)
-    for i in range(batch):
-        _evaluate(all_planes[i], origins[i], indices[i], images[i])
+    num_f, num = p_dims[p_rank - 3], dims[rank - 4]
+    height, width = dims[rank - 2], dims[rank - 1]
+    rows = dims[rank - 3] * height
+    bands = _num_bands(batch, rows)
+    i, band = part // bands, part % bands
+    table = ffi.array(planes, (batch, num_f, num, 3), zero)[i]
+    origins = ffi.array(origin, (batch, num_f, 2), zero)[i]
+    faces = ffi.array(index, (batch, rows, width), np.int32(0))[i]
+    image = ffi.array(out, (batch, num, rows, width), zero)[i]
+    for row in range(rows * band // bands, rows * (band + 1) // bands):
+        _evaluate_row(table, origins, faces[row], row % height, image[:, row])
 
 
 @ffi.jit
-def _sum_kernel(frame, zero):
+def _prepare_sum(frame, zero):
+    """One part for each attribute, so that sums have one order."""
+    _, dims, rank = ffi.buffer_at(frame, 0, 1)
+    return ffi.leading_size(dims, rank, 3) * dims[rank - 2]
+
+
+@ffi.jit
+def _sum(frame, zero, part):
     values, v_dims, v_rank = ffi.buffer_at(frame, 0, 0)
     origin, index = ffi.buffer_at(frame, 1, 0)[0], ffi.buffer_at(frame, 2, 0)[0]
     out, dims, rank = ffi.buffer_at(frame, 0, 1)
     batch = ffi.leading_size(dims, rank, 3)
-    faces, num = dims[rank - 3], dims[rank - 2]
-    size = (v_dims[v_rank - 3], v_dims[v_rank - 2], v_dims[v_rank - 1])
-    images = ffi.array(values, (batch, num, *size), zero)
-    origins = ffi.array(origin, (batch, faces, 2), zero)
-    indices = ffi.array(index, (batch, *size), np.int32(0))
-    all_planes = ffi.array(out, (batch, faces, num, 3), zero)
-    for i in range(batch):
-        _sum(images[i], origins[i], indices[i], all_planes[i])
+    num_f, num = dims[rank - 3], dims[rank - 2]
+    height, width = v_dims[v_rank - 2], v_dims[v_rank - 1]
+    rows = v_dims[v_rank - 3] * height
+    i, a = part // num, part % num
+    image = ffi.array(values, (batch, num, rows, width), zero)[i, a]
+    origins = ffi.array(origin, (batch, num_f, 2), zero)[i]
+    faces = ffi.array(index, (batch, rows, width), np.int32(0))[i]
+    sums = ffi.array(out, (batch, num_f, num, 3), zero)[i, :, a]
+    sums[:] = 0
+    for row in range(rows):
+        _sum_row(image[row], origins, faces[row], row % height, sums)
 
 
 def load() -> None:
@@ -103,8 +120,8 @@ def load() -> None:
     Raises:
       Exception: whatever Numba or XLA raise where they cannot run.
     """
-    for kernel in (_evaluate_kernel, _sum_kernel):
-        ffi.target(kernel, np.float32)
+    ffi.target(_prepare_evaluate, _evaluate, np.float32)
+    ffi.target(_prepare_sum, _sum, np.float32)
 
 
 def evaluate(planes: Array, origin: Array, index: Array) -> Array:
@@ -120,7 +137,7 @@ def evaluate(planes: Array, origin: Array, index: Array) -> Array:
     """
     shape = (*planes.shape[:-3], planes.shape[-2], *index.shape[-3:])
     result = jax.ShapeDtypeStruct(shape, planes.dtype)
-    name = ffi.target(_evaluate_kernel, planes.dtype)
+    name = ffi.target(_prepare_evaluate, _evaluate, planes.dtype)
     return jax.ffi.ffi_call(name, result)(planes, origin, index)
 
 
@@ -137,7 +154,7 @@ def sum_planes(values: Array, origin: Array, index: Array) -> Array:
     """
     shape = (*origin.shape[:-1], values.shape[-4], 3)
     result = jax.ShapeDtypeStruct(shape, values.dtype)
-    name = ffi.target(_sum_kernel, values.dtype)
+    name = ffi.target(_prepare_sum, _sum, values.dtype)
     return jax.ffi.ffi_call(name, result)(values, origin, index)
 
 

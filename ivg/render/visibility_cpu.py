@@ -157,11 +157,10 @@ def _fill_span(face, first, last, start, slope, limits, index_row, depth_row):
 
 @ffi.jit
 def _fill_rows(
-    face, a, b, c, plane, limits, near, clipped, box, x0, x1, bounds, is_lower, rows,
+    face, a, b, c, plane, limits, near, clipped, x0, x1, bounds, is_lower, rows,
     face_index, inverse_depth,
 ):  # fmt: skip
     """Fills the rows of a face between the bounds of its half planes."""
-    rows[0], rows[1] = box[2], box[3]
     count = _add_half_plane(a[0], a[1], a[2], bounds, is_lower, 0, rows)
     count = _add_half_plane(b[0], b[1], b[2], bounds, is_lower, count, rows)
     count = _add_half_plane(c[0], c[1], c[2], bounds, is_lower, count, rows)
@@ -200,11 +199,11 @@ def _plane_of(ax, ay, aw, bx, by, bw, cx, cy, cw):
 
 
 @ffi.jit
-def _rasterize(vertices, faces, mask, near, radius, face_index, inverse_depth):
-    height, width = face_index.shape[1:]
-    bounds, is_lower = np.empty((4, 2)), np.empty(4, np.bool_)
-    points, box, rows = np.empty((3, 3)), np.empty(4), np.empty(2)
+def _find_boxes(vertices, faces, mask, near, radius, height, width, boxes):
+    """First and last column and row of every face; none for those not to be seen."""
+    points, box = np.empty((3, 3)), np.empty(4)
     for face in range(faces.shape[0]):
+        boxes[face, 2], boxes[face, 3] = 0, -1
         if not mask[face]:
             continue
         i, j, k = faces[face, 0], faces[face, 1], faces[face, 2]
@@ -214,8 +213,7 @@ def _rasterize(vertices, faces, mask, near, radius, face_index, inverse_depth):
         total = ax + ay + aw + bx + by + bw + cx + cy + cw
         if not (total - total == 0 and max(aw, bw, cw) > near):  # NaN, or before near
             continue
-        clipped = min(aw, bw, cw) < near
-        if clipped:
+        if min(aw, bw, cw) < near:
             points[0, 0], points[0, 1], points[0, 2] = ax, ay, aw
             points[1, 0], points[1, 1], points[1, 2] = bx, by, bw
             points[2, 0], points[2, 1], points[2, 2] = cx, cy, cw
@@ -224,12 +222,31 @@ def _rasterize(vertices, faces, mask, near, radius, face_index, inverse_depth):
             wa, wb, wc = 1 / aw, 1 / bw, 1 / cw
             box[0], box[1] = _extent(ax * wa, bx * wb, cx * wc)
             box[2], box[3] = _extent(ay * wa, by * wb, cy * wc)
-        box[0], box[1] = box[0] - radius, box[1] + radius
-        box[2], box[3] = box[2] - radius, box[3] + radius
-        x0, x1 = _pixel_range(box[0], box[1], width)
-        y0, y1 = _pixel_range(box[2], box[3], height)
-        if x0 > x1 or y0 > y1:
+        x0, x1 = _pixel_range(box[0] - radius, box[1] + radius, width)
+        y0, y1 = _pixel_range(box[2] - radius, box[3] + radius, height)
+        if x0 <= x1:
+            boxes[face, 0], boxes[face, 1] = x0, x1
+            boxes[face, 2], boxes[face, 3] = y0, y1
+
+
+@ffi.jit
+def _rasterize(
+    vertices, faces, near, radius, boxes, top, bottom, face_index, inverse_depth
+):  # fmt: skip
+    """Puts all faces into the rows from `top` to before `bottom`."""
+    face_index[:, top:bottom] = -1
+    inverse_depth[:, top:bottom] = 0
+    bounds, is_lower = np.empty((4, 2)), np.empty(4, np.bool_)
+    rows = np.empty(2)
+    for face in range(faces.shape[0]):
+        y0, y1 = max(boxes[face, 2], top), min(boxes[face, 3], bottom - 1)
+        if y0 > y1:
             continue
+        x0, x1 = boxes[face, 0], boxes[face, 1]
+        i, j, k = faces[face, 0], faces[face, 1], faces[face, 2]
+        ax, ay, aw = float(vertices[i, 0]), float(vertices[i, 1]), float(vertices[i, 2])
+        bx, by, bw = float(vertices[j, 0]), float(vertices[j, 1]), float(vertices[j, 2])
+        cx, cy, cw = float(vertices[k, 0]), float(vertices[k, 1]), float(vertices[k, 2])
         plane, determinant = _plane_of(ax, ay, aw, bx, by, bw, cx, cy, cw)
         if not abs(determinant) > 0:
             continue
@@ -244,15 +261,17 @@ def _rasterize(vertices, faces, mask, near, radius, face_index, inverse_depth):
                 np.float32(1 / max(aw, bw, cw)),
                 np.float32(1 / max(min(aw, bw, cw), near)),
             )
+        clipped = min(aw, bw, cw) < near
         if not clipped and (x1 - x0 + 1) * (y1 - y0 + 1) <= _SMALL_BOX:
             _fill_small(
                 face, a, b, c, plane, limits, x0, x1, y0, y1, face_index,
                 inverse_depth,
             )  # fmt: skip
         else:
+            rows[0], rows[1] = y0 + 0.5, y1 + 0.5
             _fill_rows(
-                face, a, b, c, plane, limits, near, clipped, box, x0, x1, bounds,
-                is_lower, rows, face_index, inverse_depth,
+                face, a, b, c, plane, limits, near, clipped, x0, x1, bounds, is_lower,
+                rows, face_index, inverse_depth,
             )  # fmt: skip
 
 
@@ -262,36 +281,62 @@ def _extent(a, b, c):
 
 
 @ffi.jit
-def _visibility_batch(vertices, faces, mask, near, radius, face_index, inverse_depth):
-    face_index[:] = -1
-    inverse_depth[:] = 0
-    for i in range(face_index.shape[0]):
-        _rasterize(
-            vertices[i], faces[i], mask[i], near[i], radius[i], face_index[i],
-            inverse_depth[i],
-        )  # fmt: skip
-
-
-@ffi.jit
-def _visibility_kernel(frame, zero):
+def _visibility_arrays(frame, zero):
     vertices, v_dims, v_rank = ffi.buffer_at(frame, 0, 0)
     faces, f_dims, f_rank = ffi.buffer_at(frame, 1, 0)
-    mask, near = ffi.buffer_at(frame, 2, 0)[0], ffi.buffer_at(frame, 3, 0)[0]
-    radius = ffi.buffer_at(frame, 4, 0)[0]
     out, dims, rank = ffi.buffer_at(frame, 0, 1)
-    scratch = ffi.buffer_at(frame, 1, 1)[0]
     batch = ffi.leading_size(dims, rank, 3)
     num_v, num_f = v_dims[v_rank - 2], f_dims[f_rank - 2]
     size = (batch, dims[rank - 3], dims[rank - 2], dims[rank - 1])
-    _visibility_batch(
+    return (
         ffi.array(vertices, (batch, num_v, 3), zero),
         ffi.array(faces, (batch, num_f, 3), np.int32(0)),
-        ffi.array(mask, (batch, num_f), np.uint8(0)),
-        ffi.array(near, (batch,), zero),
-        ffi.array(radius, (batch,), zero),
+        ffi.array(ffi.buffer_at(frame, 2, 0)[0], (batch, num_f), np.uint8(0)),
+        ffi.array(ffi.buffer_at(frame, 3, 0)[0], (batch,), zero),
+        ffi.array(ffi.buffer_at(frame, 4, 0)[0], (batch,), zero),
         ffi.array(out, size, np.int32(0)),
-        ffi.array(scratch, size, np.float32(0)),
+        ffi.array(ffi.buffer_at(frame, 1, 1)[0], size, np.float32(0)),
+        ffi.array(ffi.buffer_at(frame, 2, 1)[0], (batch, num_f, 4), np.int32(0)),
     )
+
+
+@ffi.jit
+def _num_bands(batch, rows):
+    """In how many bands of rows a picture is cut: a batch has parts enough."""
+    return 1 if batch >= 4 else max(min(4, rows // 16), 1)
+
+
+@ffi.jit
+def _prepare_visibility(frame, zero):
+    vertices, faces, mask, near, radius, out, _, boxes = _visibility_arrays(frame, zero)
+    batch, _, height, width = out.shape
+    bands = _num_bands(batch, height)
+    if bands > 1:
+        for i in range(batch):
+            _find_boxes(
+                vertices[i], faces[i], mask[i], near[i], radius[i], height, width,
+                boxes[i],
+            )  # fmt: skip
+    return batch * bands
+
+
+@ffi.jit
+def _visibility(frame, zero, part):
+    vertices, faces, mask, near, radius, out, scratch, boxes = _visibility_arrays(
+        frame, zero
+    )
+    batch, _, height, width = out.shape
+    bands = _num_bands(batch, height)
+    i, band = part // bands, part % bands
+    if bands == 1:
+        _find_boxes(
+            vertices[i], faces[i], mask[i], near[i], radius[i], height, width, boxes[i]
+        )
+    top, bottom = height * band // bands, height * (band + 1) // bands
+    _rasterize(
+        vertices[i], faces[i], near[i], radius[i], boxes[i], top, bottom, out[i],
+        scratch[i],
+    )  # fmt: skip
 
 
 @ffi.jit
@@ -449,20 +494,13 @@ def _find_edges(
 
 
 @ffi.jit
-def _edges_batch(
-    vertices, faces, group, edges, sharp, mask, near, face_index, slot, best
-):  # fmt: skip
-    slot[:] = -1
-    best[:] = 0
-    for i in range(slot.shape[0]):
-        _find_edges(
-            vertices[i], faces[i], group[i], edges[i], sharp[i], mask[i], near[i],
-            face_index[i], slot[i], best[i],
-        )  # fmt: skip
+def _prepare_edges(frame, zero):
+    _, dims, rank = ffi.buffer_at(frame, 0, 1)
+    return ffi.leading_size(dims, rank, 3)
 
 
 @ffi.jit
-def _edges_kernel(frame, zero):
+def _edges(frame, zero, part):
     vertices, v_dims, v_rank = ffi.buffer_at(frame, 0, 0)
     faces, f_dims, f_rank = ffi.buffer_at(frame, 1, 0)
     group = ffi.buffer_at(frame, 2, 0)[0]
@@ -475,17 +513,21 @@ def _edges_kernel(frame, zero):
     batch = ffi.leading_size(dims, rank, 3)
     height, width, layers = dims[rank - 2], dims[rank - 1], i_dims[i_rank - 3]
     num_v, num_f, num_e = v_dims[v_rank - 2], f_dims[f_rank - 2], e_dims[e_rank - 2]
-    _edges_batch(
-        ffi.array(vertices, (batch, num_v, 3), zero),
-        ffi.array(faces, (batch, num_f, 3), np.int32(0)),
-        ffi.array(group, (batch, num_f), np.int32(0)),
-        ffi.array(edges, (batch, num_e, 4), np.int32(0)),
-        ffi.array(sharp, (batch, num_e), np.uint8(0)),
-        ffi.array(mask, (batch, num_e), np.uint8(0)),
-        ffi.array(near, (batch,), zero),
-        ffi.array(visible, (batch, layers, height, width), np.int32(0)),
-        ffi.array(out, (batch, 2, height, width), np.int32(0)),
-        ffi.array(scratch, (batch, 2, height, width), np.float32(0)),
+    slot = ffi.array(out, (batch, 2, height, width), np.int32(0))[part]
+    best = ffi.array(scratch, (batch, 2, height, width), np.float32(0))[part]
+    slot[:] = -1
+    best[:] = 0
+    _find_edges(
+        ffi.array(vertices, (batch, num_v, 3), zero)[part],
+        ffi.array(faces, (batch, num_f, 3), np.int32(0))[part],
+        ffi.array(group, (batch, num_f), np.int32(0))[part],
+        ffi.array(edges, (batch, num_e, 4), np.int32(0))[part],
+        ffi.array(sharp, (batch, num_e), np.uint8(0))[part],
+        ffi.array(mask, (batch, num_e), np.uint8(0))[part],
+        ffi.array(near, (batch,), zero)[part],
+        ffi.array(visible, (batch, layers, height, width), np.int32(0))[part],
+        slot,
+        best,
     )
 
 
@@ -495,8 +537,8 @@ def load() -> None:
     Raises:
       Exception: whatever Numba or XLA raise where they cannot run.
     """
-    for kernel in (_visibility_kernel, _edges_kernel):
-        ffi.target(kernel, np.float32)
+    ffi.target(_prepare_visibility, _visibility, np.float32)
+    ffi.target(_prepare_edges, _edges, np.float32)
 
 
 def visible_faces(
@@ -516,10 +558,11 @@ def visible_faces(
     Returns:
       `[K, H, W]` int32 face index, -1 for background.
     """
-    name = ffi.target(_visibility_kernel, vertices.dtype)
+    name = ffi.target(_prepare_visibility, _visibility, vertices.dtype)
     results = (
         jax.ShapeDtypeStruct(shape, jnp.int32),
         jax.ShapeDtypeStruct(shape, jnp.float32),
+        jax.ShapeDtypeStruct((faces.shape[0], 4), jnp.int32),
     )
     call = jax.ffi.ffi_call(name, results, vmap_method="broadcast_all")
     return call(vertices, faces, mask, near, radius)[0]
@@ -544,7 +587,7 @@ def visible_edges(
     Returns:
       `[2, H, W]` int32 code of the edge, -1 where there is none.
     """
-    name = ffi.target(_edges_kernel, vertices.dtype)
+    name = ffi.target(_prepare_edges, _edges, vertices.dtype)
     shape = (2, *face_index.shape[1:])
     results = (
         jax.ShapeDtypeStruct(shape, jnp.int32),
