@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ivg.io.errors import InputError
 from ivg.io import scene_json
+from ivg.io.errors import InputError
 from ivg.io.scene_json import load_tabletop, save_tabletop, tabletop_to_dict
 from ivg.scene.library import make_library
 from ivg.scene.mesh import make_mesh
