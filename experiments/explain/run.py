@@ -1,6 +1,7 @@
 """Explains one picture: picture in, editable 3D scene out."""
 
 import dataclasses
+import functools
 import json
 import math
 import time
@@ -45,7 +46,8 @@ class Config:
       initial: path of a scene.json to begin with, a coarse search if None.
       truth: path of the true scene.json, to score against, or None.
       objects: classes to look for, without `initial`.
-      steps: gradient steps.
+      starts: how many guesses, of different poses, the search hands on.
+      steps: gradient steps from each.
       fov_deg: vertical field of view of the central square, degrees; that of
         `initial` if None and given, else 50.
       size_px: side of the picture that is compared.
@@ -57,6 +59,7 @@ class Config:
     initial: str | None = None
     truth: str | None = None
     objects: tuple[str, ...] = ("mug",)
+    starts: int = 4
     steps: int = 150
     fov_deg: float | None = None
     size_px: int = 128
@@ -89,14 +92,15 @@ def run(config: Config, output: str) -> dict[str, float]:
     stages = 0 if config.initial else num_stages(config.objects)
     fov_rad = math.radians(fov_deg)
     with tqdm(total=stages + config.steps + 1, desc="explain", unit="step") as bar:
+        starts = [initial]
         if initial is None:
             small = jnp.asarray(resize_image(picture, SEARCH_PX, SEARCH_PX))
             key = jax.random.key(config.seed)
-            initial = coarse_search(
+            starts = coarse_search(
                 key, small, config.objects, library, fov_rad=fov_rad,
-                on_stage=bar.update,
-            )[0]  # fmt: skip
-        refinement, metrics = _refine(config, initial, picture, library, fov_rad, bar)
+                num_best=config.starts, on_stage=bar.update,
+            )  # fmt: skip
+        refinement, metrics = _refine(config, starts, picture, library, fov_rad, bar)
         if truth is not None:
             metrics |= _overlaps(refinement, fov_rad, *truth, library)
         metrics["seconds"] = time.perf_counter() - start
@@ -129,31 +133,42 @@ def _load_initial(config: Config, library: MeshLibrary):
     return initial, config.fov_deg or fov_deg
 
 
-def _with_progress(refiner: Refiner, bar: tqdm) -> Refiner:
+def _with_progress(refiner: Refiner, bar: tqdm, share: float) -> Refiner:
     def update(step, state, params, observation):
-        jax.debug.callback(lambda _: bar.update(), step)
+        jax.debug.callback(lambda _: bar.update(share), step)
         return refiner.update(step, state, params, observation)
 
     return Refiner(refiner.init, update)
 
 
 def _refine(
-    config: Config, initial: Tabletop, picture: np.ndarray, library, fov_rad, bar
+    config: Config, starts: list[Tabletop], picture: np.ndarray, library, fov_rad, bar
 ) -> tuple[Refinement, dict[str, float]]:
-    """Follows the gradient of the energy; also the energies before and after."""
+    """Follows the gradient of the energy from all starts and keeps the best end.
+
+    Also gives its energies before and after.
+    """
     small = resize_image(picture, config.size_px, config.size_px)
     observation = (jnp.asarray(small), jnp.asarray(edge_distance(small)))
     energy = photograph_energy(library, fov_rad=fov_rad)
     schedule = optax.cosine_decay_schedule(config.learning_rate, max(config.steps, 1))
     refiner = gradient_refiner(energy, optax.adam(schedule), tabletop_bounds())
+    refiner = _with_progress(refiner, bar, 1 / len(starts))
 
-    refiner = _with_progress(refiner, bar)
-    explain = jax.jit(lambda p, o: refine(refiner, p, o, config.steps))
-    refinement = jax.block_until_ready(explain(initial, observation))
-    value = jax.jit(energy)
-    return refinement, {
-        "energy_initial": float(value(initial, observation)),
-        "energy_final": float(value(refinement.params, observation)),
+    @jax.jit
+    @functools.partial(jax.vmap, in_axes=(0, None))
+    def explain(start, observation):
+        return refine(refiner, start, observation, config.steps)
+
+    stacked = jax.tree.map(lambda *x: np.stack(x), *starts)
+    refinements = jax.block_until_ready(explain(stacked, observation))
+    jax.effects_barrier()  # the last ticks of the progress bar
+    value = jax.jit(jax.vmap(energy, (0, None)))
+    first, last = (value(t, observation) for t in (stacked, refinements.params))
+    best = int(np.argmin(last))
+    return jax.tree.map(lambda x: np.asarray(x[best]), refinements), {
+        "energy_initial": float(first[best]),
+        "energy_final": float(last[best]),
     }
 
 

@@ -20,7 +20,7 @@ from ivg.data.tabletop import Perturbation, perturb_tabletop, sample_globals
 from ivg.energy.pixel import robust_negative_log_likelihood
 from ivg.energy.tabletop import display
 from ivg.geometry.camera import project, ray_directions
-from ivg.numerics import safe_divide
+from ivg.numerics import safe_divide, wrap_angle
 from ivg.render.pipeline import Buffers, render
 from ivg.scene.graph import world_mesh
 from ivg.scene.library import MeshLibrary
@@ -209,6 +209,22 @@ def _best_of(score, hypotheses, observation, distance, num: int) -> list[Tableto
     return [jax.tree.map(lambda x, i=i: x[i], joined) for i in order]
 
 
+def _differs(one: Tabletop, other: Tabletop) -> bool:
+    """Whether some object has another shape, or is turned by 50 degrees or more."""
+    turn = wrap_angle(one.azimuth_rad - other.azimuth_rad)
+    turned = np.abs(turn) >= np.deg2rad(50)
+    return bool(np.any((turned | (one.shape != other.shape)) & one.mask))
+
+
+def _unlike(tables: Sequence[Tabletop], num: int) -> list[Tabletop]:
+    """The first tables of which no two are alike, filled up with the first."""
+    chosen: list[Tabletop] = []
+    for table in tables:
+        if all(_differs(table, other) for other in chosen) and len(chosen) < num:
+            chosen.append(table)
+    return chosen + [chosen[0]] * (num - len(chosen))
+
+
 def _with_class(table: Tabletop, place: int, name: str) -> Tabletop:
     """The table with a middling object of a class added, on the host."""
 
@@ -361,7 +377,7 @@ def coarse_search(
       on_stage: called after each of the `num_stages(objects)` stages.
 
     Returns:
-      `num_best` guesses, the best one first.
+      `num_best` guesses that differ in pose or shape, the best one first.
     """
     distance = jnp.asarray(edge_distance(np.asarray(observation)))
     score = jax.jit(functools.partial(rank, library=library, fov_rad=fov_rad))
@@ -386,7 +402,10 @@ def coarse_search(
             for place in range(len(objects)):
                 best = keep_best(_poses(best, place, library))
         on_stage()
-    return best
+    sweeps = [_poses(best[:1], place, library) for place in range(len(objects))]
+    swept = jax.tree.map(lambda *x: np.concatenate(x), *sweeps)
+    ranked = _best_of(score, swept, observation, distance, swept.mask.shape[0])
+    return _unlike(ranked, num_best)
 
 
 def _poses(tables: Sequence[Tabletop], place: int, library: MeshLibrary) -> Tabletop:
