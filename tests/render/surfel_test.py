@@ -1,0 +1,243 @@
+"""Depth maps of planes and spheres, whose normals and shading are known."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from ivg.geometry.camera import look_at, make_camera, ray_planes
+from ivg.render.pipeline import render
+from ivg.render.shading import lambert
+from ivg.render.surfel import (
+    FITS,
+    NEIGHBOURS,
+    attenuated_lambert,
+    render_surfels,
+    surfel_normals,
+    surfel_points,
+    surfels_from_depth,
+)
+from ivg.scene.appearance import make_lights
+from ivg.scene.graph import make_nodes, make_scene
+from ivg.scene.shapes.families import primitive_library
+
+CENTRE, RADIUS = np.array([0.2, 0.1, -0.1]), 0.9
+NORMAL = np.array([0.3, 0.8, 0.5]) / np.sqrt(0.98)
+ALBEDO = jnp.array([0.8, 0.5, 0.2])
+normals_of = jax.jit(surfel_normals, static_argnames="fit")
+
+
+def view(size=48):
+    return look_at((1.0, 2.0, 3.0), (0.0, 0.2, 0.0), height=size, width=size + 7)
+
+
+@jax.jit
+def sphere_depth(camera):
+    """Zero beside the sphere."""
+    rays = ray_planes(camera)
+    offset = camera.position - CENTRE
+    b, a = jnp.einsum("chw,c->hw", rays, offset), jnp.sum(rays**2, 0)
+    inside = b * b - a * (offset @ offset - RADIUS**2)
+    return jnp.where(inside > 0, (-b - jnp.sqrt(jnp.maximum(inside, 0))) / a, 0)
+
+
+@jax.jit
+def plane_depth(camera):
+    """The plane `NORMAL . P = 0`; zero beyond its horizon."""
+    towards = -jnp.einsum("chw,c->hw", ray_planes(camera), NORMAL)
+    return jnp.where(towards > 0, camera.position @ NORMAL / towards, 0)
+
+
+def interior(depth):
+    seen = depth > 0
+    for i, j in NEIGHBOURS:
+        seen &= np.roll(depth, (i, j), (0, 1)) > 0
+    seen[[0, -1]] = seen[:, [0, -1]] = False
+    return seen
+
+
+def lights():
+    return make_lights(
+        0.1, direction=[[0.0, 0.6, 0.8]], directional=[[0.3, 0.2, 0.1]],
+        position=[[2.0, 3.0, 3.0], [-2.0, 1.0, 2.0]],
+        point=[[5.0, 4.0, 3.0], [1.0, 2.0, 3.0]],
+    )  # fmt: skip
+
+
+def test_sphere_normals_are_exact():
+    with jax.enable_x64(True):
+        camera = view()
+        depth = sphere_depth(camera)
+        outward = surfel_points(depth, camera) - CENTRE[:, None, None]
+        error = jnp.abs(normals_of(depth, camera) - outward / RADIUS)
+        assert np.sum(interior(np.array(depth))) > 300
+        assert float(jnp.max(error[:, interior(np.array(depth))])) < 1e-10
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_plane_normals_are_exact_up_to_the_border(fit):
+    with jax.enable_x64(True):
+        camera = view()
+        depth = plane_depth(camera)
+        assert bool(jnp.all(depth > 0))
+        normals = normals_of(depth, camera, fit=fit)
+        assert float(jnp.max(jnp.abs(normals - NORMAL[:, None, None]))) < 1e-10
+
+
+def test_error_of_the_papers_fit_falls_with_the_square_of_the_pixel():
+    def median_error(size):
+        camera = view(size)
+        depth = sphere_depth(camera)
+        outward = (surfel_points(depth, camera) - CENTRE[:, None, None]) / RADIUS
+        error = normals_of(depth, camera, fit="plane") - outward
+        return np.median(np.abs(error)[:, interior(np.array(depth))])
+
+    with jax.enable_x64(True):
+        assert median_error(32) / median_error(128) == pytest.approx(16, rel=0.3)
+
+
+def test_a_step_bends_the_normal_of_the_plane_fit_only():
+    camera = make_camera(height=9, width=9)
+    depth = jnp.where(jnp.arange(9) < 4, 5.0, 1.0) * jnp.ones((9, 1))
+    facing = jnp.array([0.0, 0.0, 1.0])[:, None, None]
+    error = [
+        jnp.max(jnp.abs(normals_of(depth, camera, fit=f) - facing)) for f in FITS
+    ]
+    assert error[0] < 0.1 and error[1] > 0.5
+
+
+def test_depth_of_the_renderer_gives_its_normals():
+    library = primitive_library()
+    shape = jnp.array([library.class_names.index("box")], jnp.int32)
+    scene = make_scene(library, make_nodes(shape), view())
+    buffers = render(scene, mode="hard")
+    normals = jnp.moveaxis(normals_of(buffers.depth, scene.camera), 0, -1)
+    angle = jnp.linalg.norm(normals - buffers.normal, axis=-1)
+    assert jnp.all((normals == 0) == (buffers.normal == 0))
+    assert jnp.quantile(angle[buffers.depth > 0], 0.75) < 1e-3
+
+
+def test_shading_of_a_sphere_in_closed_form():
+    place, strength, factors = np.array([2.0, 3.0, 3.0]), 5.0, (0.2, 0.3, 0.5)
+    with jax.enable_x64(True):
+        camera = view()
+        depth = sphere_depth(camera)
+        lamp = make_lights(0.1, position=place, point=strength * jnp.ones(3))
+        rgb, surface = render_surfels(depth, ALBEDO, camera, lamp, attenuation=factors)
+    seen = interior(np.array(depth))
+    point = np.asarray(surface.position)[:, seen]
+    offset = place[:, None] - point
+    distance = np.linalg.norm(offset, axis=0)
+    cosine = np.sum((point - CENTRE[:, None]) / RADIUS * offset / distance, 0)
+    fading = factors[0] + factors[1] * distance + factors[2] * distance**2
+    light = 0.1 + strength * np.maximum(cosine, 0) / fading
+    np.testing.assert_allclose(rgb[seen], np.outer(light, ALBEDO), rtol=1e-6)
+    assert np.all(np.asarray(rgb)[np.asarray(depth) == 0] == 0)
+
+
+def test_inverse_squares_are_the_lights_of_the_renderer():
+    camera = view()
+    surface = surfels_from_depth(plane_depth(camera), ALBEDO, camera)
+    np.testing.assert_allclose(
+        attenuated_lambert()(surface, lights()), lambert(surface, lights()), rtol=1e-5
+    )
+
+
+def test_albedo_may_vary():
+    camera = view(8)
+    depth = plane_depth(camera)
+    uniform, _ = render_surfels(depth, jnp.ones(3), camera, lights())
+    albedo = jax.random.uniform(jax.random.key(0), uniform.shape)
+    varied, _ = render_surfels(depth, albedo, camera, lights())
+    np.testing.assert_allclose(varied, albedo * uniform, rtol=1e-6)
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_gradients_equal_finite_differences(fit):
+    with jax.enable_x64(True):
+        camera = view(8)
+        bumps = 0.05 * jax.random.normal(jax.random.key(0), (8, 15))
+        depth = (plane_depth(camera) + bumps).at[3, 4].set(0).at[5, 5:].add(2.0)
+
+        def picture(depth, albedo, camera, lights):
+            return render_surfels(depth, albedo, camera, lights, fit=fit)[0]
+
+        arguments = depth, ALBEDO.astype(depth.dtype), camera, lights()
+        check_grads(picture, arguments, order=1, modes=["fwd", "rev"], eps=1e-6)
+        check_grads(picture, arguments, order=2, modes=["rev"], eps=1e-5, rtol=1e-2)
+
+
+def test_vmap_equals_the_loop():
+    camera = view(12)
+    noise = jax.random.normal(jax.random.key(1), (3, 12, 19))
+    depths = plane_depth(camera) * (1 + 0.02 * noise)
+    one = jax.jit(lambda d: render_surfels(d, ALBEDO, camera, lights())[0])
+    chex.assert_trees_all_close(
+        jax.vmap(one)(depths), jnp.stack([one(d) for d in depths]), atol=1e-6
+    )
+
+
+def hostile_depths():
+    size = 9, 16
+    rng = np.random.default_rng(0)
+    noise = np.where(rng.random(size) < 0.5, 0.0, rng.exponential(size=size))
+    steps = np.where(rng.random(size) < 0.5, 0.02, 1e9)
+    lone = np.zeros(size)
+    lone[4, 4] = 1.0
+    line = np.zeros(size)
+    line[4] = 1.0
+    broken = np.ones(size)
+    broken[2, 2:6] = np.nan, np.inf, -np.inf, -1.0
+    depths = dict(
+        zero=np.zeros(size), constant=np.ones(size), noise=noise, steps=steps,
+        lone=lone, line=line, broken=broken, far=np.full(size, 1e12),
+        tiny=np.full(size, 1e-30),
+    )  # fmt: skip
+    return {name: jnp.asarray(x, jnp.float32) for name, x in depths.items()}
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_hostile_depths_stay_finite(fit):
+    camera = view(9)
+    on_surface = camera.position + ray_planes(camera)[:, 4, 4]
+    lamps = make_lights(
+        0.1, position=[on_surface, camera.position], point=jnp.ones((2, 3))
+    )
+
+    def total(depth):
+        return jnp.sum(render_surfels(depth, ALBEDO, camera, lamps, fit=fit)[0])
+
+    @jax.jit
+    def everything(depth):
+        surface = surfels_from_depth(depth, ALBEDO, camera, fit=fit)
+        ones = jnp.ones_like(depth)
+        hessian = jax.jvp(jax.grad(total), (depth,), (ones,))
+        return (
+            surface.normal,
+            surface.position,
+            hessian,
+            jax.jvp(total, (depth,), (ones,)),
+        )
+
+    for name, depth in hostile_depths().items():
+        for leaf in jax.tree.leaves(everything(depth)):
+            assert jnp.all(jnp.isfinite(leaf)), name
+        length = jnp.linalg.norm(normals_of(depth, camera, fit=fit), axis=0)
+        usable = (depth > 0.01) & jnp.isfinite(depth)
+        np.testing.assert_allclose(length, usable, atol=1e-5)
+
+
+def test_a_lone_pixel_looks_along_the_axis():
+    camera = make_camera(height=9, width=16)
+    normal = normals_of(hostile_depths()["lone"], camera)[:, 4, 4]
+    np.testing.assert_allclose(normal, [0, 0, 1], atol=1e-6)
+
+
+def test_bad_arguments():
+    camera = view(8)
+    with pytest.raises(ValueError, match="shape"):
+        surfel_points(jnp.ones((8, 8)), camera)
+    with pytest.raises(ValueError, match="fit"):
+        normals_of(jnp.ones((8, 15)), camera, fit="quadric")
