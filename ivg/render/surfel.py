@@ -21,8 +21,6 @@ Source: Rajeswar et al., Pix2Scene: Learning Implicit 3D Representations from Im
 equations (1) and (3).
 """
 
-import functools
-
 import jax
 import jax.numpy as jnp
 
@@ -37,6 +35,7 @@ from ivg.typing import Array
 FITS = ("sphere", "plane")
 INVERSE_SQUARE = (0.0, 0.0, 1.0)
 NEIGHBOURS = ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
+_UNRELATED = 1e3  # ratio of depths beyond which points share no surface
 _LEAST_CURVED = 1e-2  # share of the curvature term that the plane leaves over
 
 
@@ -118,65 +117,67 @@ def _known(depth: Array, camera: Camera, other: float) -> Array:
 
 def _slopes(depth: Array, valid: Array, camera: Camera, curved: bool) -> Array:
     """`[2, H, W]` solution `(n_x / f_x, n_y / f_y)` of the least squares."""
-    rho, bend = _equations(depth, camera)
-    weight = [_neighbour(valid, *k).astype(depth.dtype) for k in NEIGHBOURS]
+    near = _neighbours(depth)
+    related = (near < depth * _UNRELATED) & (near > depth / _UNRELATED)
+    weight = _neighbours(valid) & related
+    near = jnp.where(weight, near, depth)
+    weight = weight.astype(depth.dtype)
+    rho = (depth - near) / near
     inverse = _inverse_moments(weight)
-    plane = _times(inverse, _moments(weight, rho))
+    plane = _times(inverse, _moments(rho))
     if not curved:
         return -plane
-    moments = _moments(weight, bend)
+    bend = weight * _bend(rho, near / depth, camera)
+    moments = _moments(bend)
     shape = _times(inverse, moments)
-    square = sum(m * c * c for m, c in zip(weight, bend, strict=True))
-    known = sum(m * c * r for m, c, r in zip(weight, bend, rho, strict=True))
+    square = _total(bend * bend)
     left = square - moments[0] * shape[0] - moments[1] * shape[1]
     enough = left > _LEAST_CURVED * square
-    rest = moments[0] * plane[0] + moments[1] * plane[1] - known
-    curvature = jnp.where(enough, safe_divide(rest, jnp.where(enough, left, 1)), 0)
+    rest = moments[0] * plane[0] + moments[1] * plane[1] - _total(bend * rho)
+    curvature = jnp.where(enough, rest / jnp.where(enough, left, 1), 0)
     return -plane - curvature * shape
 
 
-def _equations(depth: Array, camera: Camera) -> tuple[list[Array], list[Array]]:
-    """`rho_k`, and `|Q_k|^2 / d_k` up to a factor common to all neighbours."""
+def _bend(rho: Array, ratio: Array, camera: Camera) -> Array:
+    """`[8, H, W]`, `|Q_k|^2 / d_k` up to a factor common to all neighbours."""
     x, y, _ = ray_planes(camera.replace(quaternion=jnp.array(rotation.IDENTITY)))
-    inverse = 1 / depth
-    rho, bend = [], []
-    for i, j in NEIGHBOURS:
-        near = _neighbour(depth, i, j, 1)
-        r = (depth - near) * _neighbour(inverse, i, j, 1)
-        q = i / camera.focal_px[0] - r * x, j / camera.focal_px[1] - r * y, -r
-        rho.append(r)
-        bend.append(dot(q, q) * near * inverse)
-    largest = jax.lax.stop_gradient(functools.reduce(jnp.maximum, bend))
-    return rho, [c / largest for c in bend]
+    steps = jnp.array(NEIGHBOURS, rho.dtype) / camera.focal_px
+    i, j = steps[:, 0, None, None], steps[:, 1, None, None]
+    bend = ((i - rho * x) ** 2 + (j - rho * y) ** 2 + rho**2) * ratio
+    return bend / jax.lax.stop_gradient(jnp.max(bend, 0))
 
 
-def _neighbour(values: Array, i: int, j: int, fill: float = 0) -> Array:
-    """Values `i` pixels to the right and `j` up, `fill` beyond the border."""
+def _neighbours(values: Array) -> Array:
+    """`[8, H, W]` values of the neighbours, zero beyond the border."""
     height, width = values.shape
-    padded = jnp.pad(values, 1, constant_values=fill)
-    return padded[1 - j : 1 - j + height, 1 + i : 1 + i + width]
+    padded = jnp.pad(values, 1)
+    return jnp.stack([padded[1 - j :, 1 + i :][:height, :width] for i, j in NEIGHBOURS])
 
 
-def _moments(weight: list[Array], values: list[Array]) -> tuple[Array, Array]:
-    """Sums of `i` and `j` times the values."""
-    terms = [(i, j, m * v) for (i, j), m, v in zip(NEIGHBOURS, weight, values,
-                                                   strict=True)]  # fmt: skip
-    return sum(i * t for i, _, t in terms if i), sum(j * t for _, j, t in terms if j)
+def _moments(values: Array) -> Array:
+    """`[2, H, W]` sums of `i` and `j` times the values of the neighbours."""
+    return jnp.stack([_total(values, [k[axis] for k in NEIGHBOURS]) for axis in (0, 1)])
 
 
-def _inverse_moments(weight: list[Array]) -> tuple[Array, Array, Array]:
+def _total(values: Array, factors=(1,) * 8) -> Array:
+    """`[H, W]` weighted sums over the neighbours."""
+    return jnp.sum(values * jnp.array(factors, values.dtype)[:, None, None], 0)
+
+
+def _inverse_moments(weight: Array) -> tuple[Array, Array, Array]:
     """Inverse of the symmetric matrix of second moments: xx, xy, yy.
 
     Moments are whole numbers. So is their determinant: it is zero or at least one.
     """
-    xx = sum(m for (i, _), m in zip(NEIGHBOURS, weight, strict=True) if i)
-    yy = sum(m for (_, j), m in zip(NEIGHBOURS, weight, strict=True) if j)
-    xy = sum(i * j * m for (i, j), m in zip(NEIGHBOURS, weight, strict=True) if i * j)
+    xx, xy, yy = (
+        _total(weight, [k[a] * k[b] for k in NEIGHBOURS])
+        for a, b in ((0, 0), (0, 1), (1, 1))
+    )
     scale = safe_divide(1.0, xx * yy - xy * xy)
     return yy * scale, -xy * scale, xx * scale
 
 
-def _times(matrix: tuple[Array, Array, Array], vector: tuple[Array, Array]) -> Array:
+def _times(matrix: tuple[Array, Array, Array], vector: Array) -> Array:
     (xx, xy, yy), (x, y) = matrix, vector
     return jnp.stack([xx * x + xy * y, xy * x + yy * y])
 

@@ -8,7 +8,6 @@ import pytest
 from jax.test_util import check_grads
 
 from ivg.geometry.camera import look_at, make_camera, ray_planes
-from ivg.render.pipeline import render
 from ivg.render.shading import lambert
 from ivg.render.surfel import (
     FITS,
@@ -20,8 +19,6 @@ from ivg.render.surfel import (
     surfels_from_depth,
 )
 from ivg.scene.appearance import make_lights
-from ivg.scene.graph import make_nodes, make_scene
-from ivg.scene.shapes.families import primitive_library
 
 CENTRE, RADIUS = np.array([0.2, 0.1, -0.1]), 0.9
 NORMAL = np.array([0.3, 0.8, 0.5]) / np.sqrt(0.98)
@@ -98,25 +95,13 @@ def test_error_of_the_papers_fit_falls_with_the_square_of_the_pixel():
         assert median_error(32) / median_error(128) == pytest.approx(16, rel=0.3)
 
 
-def test_a_step_bends_the_normal_of_the_plane_fit_only():
-    camera = make_camera(height=9, width=9)
-    depth = jnp.where(jnp.arange(9) < 4, 5.0, 1.0) * jnp.ones((9, 1))
+def test_a_step_slants_the_normals_of_the_plane_fit_only():
+    camera = make_camera(height=128, width=9)
+    depth = jnp.where(jnp.arange(9) < 4, 5.0, 1.0) * jnp.ones((128, 1))
     facing = jnp.array([0.0, 0.0, 1.0])[:, None, None]
-    error = [
-        jnp.max(jnp.abs(normals_of(depth, camera, fit=f) - facing)) for f in FITS
-    ]
-    assert error[0] < 0.1 and error[1] > 0.5
-
-
-def test_depth_of_the_renderer_gives_its_normals():
-    library = primitive_library()
-    shape = jnp.array([library.class_names.index("box")], jnp.int32)
-    scene = make_scene(library, make_nodes(shape), view())
-    buffers = render(scene, mode="hard")
-    normals = jnp.moveaxis(normals_of(buffers.depth, scene.camera), 0, -1)
-    angle = jnp.linalg.norm(normals - buffers.normal, axis=-1)
-    assert jnp.all((normals == 0) == (buffers.normal == 0))
-    assert jnp.quantile(angle[buffers.depth > 0], 0.75) < 1e-3
+    sphere, plane = (jnp.abs(normals_of(depth, camera, fit=f) - facing) for f in FITS)
+    assert jnp.max(sphere) < 0.05
+    assert jnp.max(plane) > 0.5
 
 
 def test_shading_of_a_sphere_in_closed_form():
@@ -165,8 +150,26 @@ def test_gradients_equal_finite_differences(fit):
             return render_surfels(depth, albedo, camera, lights, fit=fit)[0]
 
         arguments = depth, ALBEDO.astype(depth.dtype), camera, lights()
-        check_grads(picture, arguments, order=1, modes=["fwd", "rev"], eps=1e-6)
-        check_grads(picture, arguments, order=2, modes=["rev"], eps=1e-5, rtol=1e-2)
+        check_grads(jax.jit(picture), arguments, order=1, modes=["rev"], eps=1e-6)
+
+
+def test_second_derivatives_equal_finite_differences():
+    with jax.enable_x64(True):
+        camera = view(8)
+        depth = plane_depth(camera).at[3, 4].set(0).at[5, 5:].add(2.0)
+        turn = 0.1 * jax.random.normal(jax.random.key(0), depth.shape)
+
+        @jax.jit
+        def slope(depth):
+            return jax.grad(
+                lambda d: jnp.sum(render_surfels(d, ALBEDO, camera, lights())[0] ** 2)
+            )(depth)
+
+        _, actual = jax.jvp(slope, (depth,), (turn,))
+        ends = slope(depth + 1e-6 * turn), slope(depth - 1e-6 * turn)
+        np.testing.assert_allclose(
+            actual, (ends[0] - ends[1]) / 2e-6, rtol=1e-4, atol=1e-3
+        )
 
 
 def test_vmap_equals_the_loop():
