@@ -24,7 +24,7 @@ from ivg.typing import Array, Bounds, PyTree
 
 ResidualsFn = Callable[[PyTree, PyTree], PyTree]
 _NUDGE = 1e-3  # widths of the bounds, to tell which side of a bound is open
-_LEAST_CURVATURE = 1e-6  # of the largest one
+_LEAST_CURVATURE = 1e-12  # of the largest one
 _MOST_DAMPING = 1e12
 
 
@@ -150,8 +150,8 @@ def linearize(residuals: Callable[[Array], Array], at: Array) -> NormalEquations
 def damped_step(local: NormalEquations, damping: Array, free: Array) -> Array:
     """Solves `(J^T J + mu D) s = -J^T r` over the free parameters.
 
-    `D` is the diagonal of `J^T J`, at least a millionth of its largest entry, so
-    that parameters without influence stay where they are.
+    `D` is the diagonal of `J^T J`, kept above zero, so that parameters without
+    influence stay where they are.
 
     Args:
       local: normal equations.
@@ -163,9 +163,9 @@ def damped_step(local: NormalEquations, damping: Array, free: Array) -> Array:
     """
     diagonal = jnp.diagonal(local.curvature)
     largest = jnp.max(jnp.where(free, diagonal, 0), initial=0)
-    floor = jnp.where(largest > 0, largest * _LEAST_CURVATURE, 1)
+    floor = jnp.maximum(largest * _LEAST_CURVATURE, jnp.finfo(diagonal.dtype).tiny)
     scale = jax.lax.rsqrt(jnp.maximum(diagonal, floor)) * free
-    rounding = 10 * diagonal.size * jnp.finfo(diagonal.dtype).eps
+    rounding = diagonal.size * jnp.finfo(diagonal.dtype).eps
     ridge = jnp.where(free, jnp.maximum(damping, rounding), 1)
     matrix = scale[:, None] * local.curvature * scale + jnp.diag(ridge)
     factor = jax.scipy.linalg.cho_factor(matrix)
