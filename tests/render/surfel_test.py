@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.test_util import check_grads
+from jax.flatten_util import ravel_pytree
 
 from ivg.geometry.camera import look_at, make_camera, ray_planes
 from ivg.render.shading import lambert
@@ -96,7 +96,7 @@ def test_error_of_the_papers_fit_falls_with_the_square_of_the_pixel():
         return np.median(np.abs(error)[:, interior(np.array(depth))])
 
     with jax.enable_x64(True):
-        assert median_error(32) / median_error(128) == pytest.approx(16, rel=0.3)
+        assert median_error(48) / median_error(144) == pytest.approx(9, rel=0.3)
 
 
 def test_a_step_slants_the_normals_of_the_plane_fit_only():
@@ -135,7 +135,7 @@ def test_inverse_squares_are_the_lights_of_the_renderer():
 
 
 def test_albedo_may_vary():
-    camera = view(8)
+    camera = view()
     depth = plane_depth(camera)
     uniform, _ = picture_of(depth, jnp.ones(3), camera, lights())
     albedo = jax.random.uniform(jax.random.key(0), uniform.shape)
@@ -143,42 +143,39 @@ def test_albedo_may_vary():
     np.testing.assert_allclose(varied, albedo * uniform, rtol=1e-6)
 
 
-@pytest.mark.parametrize("fit", FITS)
-def test_gradients_equal_finite_differences(fit):
-    with jax.enable_x64(True):
-        camera = view(8)
-        bumps = 0.05 * jax.random.normal(jax.random.key(0), (8, 15))
-        depth = (plane_depth(camera) + bumps).at[3, 4].set(0).at[5, 5:].add(2.0)
-
-        def picture(depth, albedo, camera, lights):
-            return render_surfels(depth, albedo, camera, lights, fit=fit)[0]
-
-        arguments = depth, ALBEDO.astype(depth.dtype), camera, lights()
-        check_grads(jax.jit(picture), arguments, order=1, modes=["rev"], eps=1e-6)
+def derivatives(total, arguments, directions):
+    """Value, gradient, and the derivatives of both along a direction."""
+    places = tuple(range(len(arguments)))
+    return jax.jvp(jax.value_and_grad(total, places), arguments, directions)
 
 
-def test_second_derivatives_equal_finite_differences():
+def test_derivatives_equal_finite_differences():
     with jax.enable_x64(True):
         camera = view(8)
         depth = plane_depth(camera).at[3, 4].set(0).at[5, 5:].add(2.0)
-        turn = 0.1 * jax.random.normal(jax.random.key(0), depth.shape)
+        arguments = depth, ALBEDO.astype(depth.dtype), camera, lights()
+        flat, unravel = ravel_pytree(arguments)
+        turn = jax.random.normal(jax.random.key(0), flat.shape)
+
+        def total(*arguments):
+            return jnp.sum(render_surfels(*arguments)[0] ** 2)
 
         @jax.jit
-        def slope(depth):
-            return jax.grad(
-                lambda d: jnp.sum(render_surfels(d, ALBEDO, camera, lights())[0] ** 2)
-            )(depth)
+        def at(flat):
+            values, slopes = derivatives(total, unravel(flat), unravel(turn))
+            return ravel_pytree(values)[0], ravel_pytree(slopes)[0]
 
-        _, actual = jax.jvp(slope, (depth,), (turn,))
-        ends = slope(depth + 1e-6 * turn), slope(depth - 1e-6 * turn)
+        values, slopes = at(flat)
+        ends = [at(flat + step * turn)[0] for step in (1e-6, -1e-6)]
         np.testing.assert_allclose(
-            actual, (ends[0] - ends[1]) / 2e-6, rtol=1e-4, atol=1e-3
+            slopes, (ends[0] - ends[1]) / 2e-6, rtol=1e-4, atol=1e-3
         )
+        assert slopes[0] == pytest.approx(float(values[1:] @ turn), rel=1e-9)
 
 
 def test_vmap_equals_the_loop():
-    camera = view(12)
-    noise = jax.random.normal(jax.random.key(1), (3, 12, 19))
+    camera = view()
+    noise = jax.random.normal(jax.random.key(1), (3, 48, 55))
     depths = plane_depth(camera) * (1 + 0.02 * noise)
     one = lambda d: picture_of(d, ALBEDO, camera, lights())[0]  # noqa: E731
     chex.assert_trees_all_close(
@@ -218,9 +215,7 @@ def test_hostile_depths_stay_finite(fit):
 
     @jax.jit
     def everything(depth):
-        """Value, gradient, and the derivatives of both along all depths at once."""
-        ones = jnp.ones_like(depth)
-        return jax.jvp(jax.value_and_grad(total), (depth,), (ones,))
+        return derivatives(total, (depth,), (jnp.ones_like(depth),))
 
     for name, depth in hostile_depths().items():
         for leaf in jax.tree.leaves(everything(depth)):
