@@ -63,9 +63,10 @@ def gauss_newton_refiner(
 ) -> Refiner:
     """Makes damped Gauss-Newton steps; those that raise the energy are refused.
 
-    Each step evaluates the residuals once and their derivative along each of the `P`
-    float parameters, and so does `init`. A refused step leaves the parameters and
-    raises the damping. Parameters at a bound that the energy pushes outward rest
+    `init` evaluates the residuals and their derivative along each of the `P` float
+    parameters. A step evaluates the residuals, and the derivatives only if it is
+    accepted (under `vmap`, always). A refused step leaves the parameters and raises
+    the damping. Parameters at a bound that the energy pushes outward rest
     for that step. The state holds the normal equations of the parameters that
     `update` returned: do not change those in between.
 
@@ -83,18 +84,17 @@ def gauss_newton_refiner(
     Source: Nielsen 1999, algorithm 3.2 with Marquardt's scaling.
     """
 
-    def equations(params, observation):
-        units = to_units(params, bounds)
-        flat, unravel = ravel_pytree(units)
+    def equations(params, observation, known=None):
+        flat, unravel = ravel_pytree(to_units(params, bounds))
 
         def of_flat(flat):
             params_of_flat = from_units(unravel(flat), params, bounds)
             return ravel_pytree(residuals(params_of_flat, observation))[0]
 
-        return linearize(of_flat, flat)
+        return linearize(of_flat, flat, known)
 
     def init(params, observation):
-        local = equations(params, observation)
+        local, _ = equations(params, observation)
         mu = jnp.full_like(local.energy, damping)
         return GaussNewtonState(local, mu, jnp.full_like(mu, 2.0))
 
@@ -107,44 +107,52 @@ def gauss_newton_refiner(
         move = damped_step(state.equations, state.damping, free)
         units = project(unravel(flat + move), params, bounds)
         candidate = from_units(units, params, bounds)
-        local = equations(candidate, observation)
-        accepted = local.energy < state.equations.energy
+        kept, energy = equations(candidate, observation, state.equations)
+        accepted = energy < state.equations.energy
         info = {
             "energy": state.equations.energy,
             "damping": state.damping,
             "accepted": accepted,
         }
-        params, kept = jax.tree.map(
-            lambda new, old: jnp.where(accepted, new, old),
-            (candidate, local),
-            (params, state.equations),
+        params = jax.tree.map(
+            lambda new, old: jnp.where(accepted, new, old), candidate, params
         )
-        gain = safe_divide(
-            state.equations.energy - local.energy, _promise(state.equations, move)
-        )
+        fall = state.equations.energy - energy
+        gain = safe_divide(fall, _promise(state.equations, move))
         mu, growth = _adapt(state, gain, accepted)
         return GaussNewtonState(kept, mu, growth), params, info
 
     return Refiner(init, update)
 
 
-def linearize(residuals: Callable[[Array], Array], at: Array) -> NormalEquations:
+def linearize(
+    residuals: Callable[[Array], Array],
+    at: Array,
+    known: NormalEquations | None = None,
+) -> tuple[NormalEquations, Array]:
     """The normal equations of residuals at a place.
 
     Args:
       residuals: from `[P]` parameters to `[M]` residuals.
       at: `[P]` parameters.
+      known: equations to return instead, and to make no derivatives, unless the
+        energy is lower than theirs.
 
     Returns:
-      `NormalEquations`.
+      `NormalEquations`, and the energy `[]` at this place.
     """
     values, derivative = jax.linearize(residuals, at)
-    columns = jax.vmap(derivative)(jnp.eye(at.shape[0], dtype=at.dtype))
-    return NormalEquations(
-        energy=jnp.sum(values**2) / 2,
-        gradient=matmul(columns, values),
-        curvature=matmul(columns, columns.T),
-    )
+    energy = jnp.sum(values**2) / 2
+
+    def equations():
+        columns = jax.vmap(derivative)(jnp.eye(at.shape[0], dtype=at.dtype))
+        return NormalEquations(
+            energy, matmul(columns, values), matmul(columns, columns.T)
+        )
+
+    if known is None:
+        return equations(), energy
+    return jax.lax.cond(energy < known.energy, equations, lambda: known), energy
 
 
 def damped_step(local: NormalEquations, damping: Array, free: Array) -> Array:

@@ -133,7 +133,8 @@ def test_rank_one_is_solved():
 
 
 def test_resting_parameters_do_not_move():
-    local = linearize(lambda x: jnp.asarray(MATRIX) @ x - 1.0, jnp.zeros(3))
+    local, energy = linearize(lambda x: jnp.asarray(MATRIX) @ x - 1.0, jnp.zeros(3))
+    assert energy == local.energy == 10
     free = jnp.array([True, False, True])
     step = damped_step(local, jnp.array(0.0), free)
     expected, *_ = np.linalg.lstsq(MATRIX[:, [0, 2]], np.ones(20))
