@@ -3,8 +3,9 @@
 All methods minimise half the sum of squared differences of the same blurred
 pictures over the same scaled parameters. A render is one evaluation of the picture;
 a derivative along one parameter (jvp) counts as one more, and so does a gradient
-(vjp). Adam and SGD so pay 2 per step, L-BFGS 2 per evaluation of its line search,
-Gauss-Newton 4 per step (3 parameters), accepted or not, and 4 before the first.
+(vjp). Adam and SGD so pay 2 per step and L-BFGS 2 per evaluation of its line
+search. Gauss-Newton pays 1 per step, and 3 (parameters) for the derivatives at the
+start and after each accepted step; in batches it renders more than is counted.
 """
 
 import dataclasses
@@ -39,7 +40,6 @@ METHODS = ("Gauss-Newton", "Adam", "SGD", "L-BFGS")
 GOAL = 0.1  # of the first error
 NUM_PARAMETERS = 3
 _PER_GRADIENT = 2
-_PER_NEWTON = 1 + NUM_PARAMETERS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +52,7 @@ class Config:
       size_px: side of the pictures.
       blur_px: standard deviation of the blur of all pictures.
       renders: renders that each method may make.
+      dampings: first dampings of Gauss-Newton to choose from.
       adam_rates: step sizes of Adam to choose from, in widths of the bounds.
       sgd_rates: step sizes of SGD to choose from; the energy is divided by its
         first value.
@@ -65,6 +66,7 @@ class Config:
     size_px: int = 64
     blur_px: float = 1.5
     renders: int = 120
+    dampings: tuple[float, ...] = (0.001, 0.1)
     adam_rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1)
     sgd_rates: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03)
     lbfgs_scales: tuple[float, ...] = (0.01, 0.1, 1.0)
@@ -73,7 +75,7 @@ class Config:
 
 PRESETS = {
     "smoke": Config(
-        num_scenes=2, batch_size=2, size_px=16, renders=12, adam_rates=(0.03,),
+        num_scenes=2, batch_size=2, size_px=16, renders=12, dampings=(0.01,), adam_rates=(0.03,),
         sgd_rates=(0.01,), lbfgs_scales=(0.1,),
     ),
     "cpu": Config(),
@@ -113,7 +115,7 @@ def run(config: Config, output: str) -> dict[str, float]:
       For each method `median_renders_{method}` until the error is a tenth of the
       first one (unsolved scenes count as one more than `renders`),
       `share_solved_{method}`, `median_final_{method}`, the error that is left as a
-      share, and for the tuned ones the `rate_{method}` chosen.
+      share, and the `rate_{method}` chosen: step size, first damping or scale.
 
     Raises:
       InputError: if the folder cannot be written.
@@ -132,7 +134,7 @@ def run(config: Config, output: str) -> dict[str, float]:
         return problem.weight * (shown - problem.observation)
 
     curves = {
-        "Gauss-Newton": {0.0: newton_errors(residuals, problems, config)},
+        "Gauss-Newton": newton_errors(residuals, problems, config),
         "Adam": descent_errors(residuals, optax.adam, problems, config),
         "SGD": descent_errors(residuals, optax.sgd, problems, config),
         "L-BFGS": lbfgs_errors(residuals, problems, config),
@@ -142,8 +144,7 @@ def run(config: Config, output: str) -> dict[str, float]:
     metrics = {}
     for name, errors in chosen.items():
         metrics |= summary(name, errors)
-        if name != "Gauss-Newton":
-            metrics[f"rate_{name}"] = best[name]
+        metrics[f"rate_{name}"] = best[name]
     _write(Path(output), metrics, chosen)
     return metrics
 
@@ -153,13 +154,13 @@ def _energy(residuals):
 
 
 def _in_batches(function, problems: Problem, config: Config) -> np.ndarray:
-    """Applies a vmapped function to a few scenes at a time."""
+    """Applies a vmapped function to a few scenes at a time; scenes come last."""
     starts = range(0, config.num_scenes, config.batch_size)
     parts = [
         function(jax.tree.map(lambda x, i=i: x[i : i + config.batch_size], problems))
         for i in tqdm(starts, desc="refine", unit="batch")
     ]
-    return np.concatenate(parts).T
+    return np.moveaxis(np.concatenate(parts), 0, -1)
 
 
 def _refined_errors(refiner, problem: Problem, steps: int):
@@ -168,8 +169,10 @@ def _refined_errors(refiner, problem: Problem, steps: int):
     return jax.vmap(pose_error, (0, None))(path, problem)
 
 
-def newton_errors(residuals, problems: Problem, config: Config) -> np.ndarray:
-    """Errors of damped Gauss-Newton steps.
+def newton_errors(
+    residuals, problems: Problem, config: Config
+) -> dict[float, np.ndarray]:
+    """Errors of Gauss-Newton steps for each first damping.
 
     Args:
       residuals: `(pose, problem) -> [H, W, 3]`.
@@ -177,18 +180,46 @@ def newton_errors(residuals, problems: Problem, config: Config) -> np.ndarray:
       config: size of the experiment.
 
     Returns:
-      `[R + 1, M]` error after each number of renders, as a share of the first.
+      Damping to `[R + 1, M]` error after each number of renders, as a share of the
+      first.
     """
-    steps = max(config.renders // _PER_NEWTON - 1, 1)
+    steps = max((config.renders - NUM_PARAMETERS - 1) // 2, 1)
 
     @jax.jit
-    @jax.vmap
-    def errors(problem):
-        refiner = gauss_newton_refiner(residuals, pose_bounds(problem))
-        return _refined_errors(refiner, problem, steps)
+    def path(problems, damping):
+        def of_one(problem):
+            bounds = pose_bounds(problem)
+            refiner = gauss_newton_refiner(residuals, bounds, damping=damping)
+            result = refine(refiner, problem.start, problem, steps)
+            errors = jax.vmap(pose_error, (0, None))(result.trajectory, problem)
+            return errors, newton_renders(result.info["accepted"])
 
-    renders = _PER_NEWTON * (1 + np.arange(steps + 1))
-    return _by_renders(_in_batches(errors, problems, config), renders, config)
+        return jnp.stack(jax.vmap(of_one)(problems), 1)
+
+    def errors(damping):
+        both = _in_batches(lambda x: path(x, damping), problems, config)
+        return np.stack([_by_renders(*x.T, config) for x in np.moveaxis(both, 2, 0)], 1)
+
+    return {damping: errors(damping) for damping in config.dampings}
+
+
+def newton_renders(accepted: jax.Array) -> jax.Array:
+    """Renders that have been made when the result of each step is known.
+
+    The first derivatives cost one render and one more per parameter. A step costs
+    one render; if it is accepted, its derivatives cost one per parameter before the
+    next step.
+
+    Args:
+      accepted: `[T]` bool.
+
+    Returns:
+      `[T + 1]`.
+    """
+    steps = jnp.arange(1, accepted.shape[0] + 1)
+    before = jnp.cumsum(accepted) - accepted
+    made = NUM_PARAMETERS * (1 + before) + 1 + steps
+    return jnp.concatenate([jnp.zeros(1, made.dtype), made])
 
 
 def descent_errors(
@@ -290,9 +321,9 @@ def lbfgs_errors(
 
 
 def _by_renders(errors: np.ndarray, renders: np.ndarray, config: Config) -> np.ndarray:
-    """`[R + 1, M]` error after each number of renders, as a share of the first."""
+    """Error after each number of renders, as a share of the first error."""
     at = np.searchsorted(renders, np.arange(config.renders + 1), side="right") - 1
-    return errors[np.maximum(at, 0)] / errors[0]
+    return errors[at] / errors[0]
 
 
 def renders_needed(errors: np.ndarray) -> np.ndarray:
@@ -354,14 +385,13 @@ def table(metrics: dict[str, float]) -> str:
       Table with a row per method.
     """
     lines = [
-        "| method | step size | renders to a tenth of the error (median) "
+        "| method | chosen setting | renders to a tenth of the error (median) "
         "| scenes that get there | error left (median) |",
         "|---|---|---|---|---|",
     ]
     for name in METHODS:
-        rate = metrics.get(f"rate_{name}")
         lines.append(
-            f"| {name} | {'' if rate is None else f'{rate:g}'} "
+            f"| {name} | {metrics[f'rate_{name}']:g} "
             f"| {metrics[f'median_renders_{name}']:g} "
             f"| {100 * metrics[f'share_solved_{name}']:.0f} % "
             f"| {100 * metrics[f'median_final_{name}']:.2g} % |"
@@ -389,6 +419,7 @@ __all__ = [
     "lbfgs_errors",
     "make_config",
     "newton_errors",
+    "newton_renders",
     "renders_needed",
     "run",
     "summary",

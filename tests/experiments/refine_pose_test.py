@@ -13,6 +13,7 @@ from experiments.refine_pose.run import (
     METHODS,
     best_rate,
     make_config,
+    newton_renders,
     renders_needed,
     run,
     summary,
@@ -25,7 +26,7 @@ def test_smoke(tmp_path):
     metrics = run(make_config("smoke"), str(tmp_path))
     kinds = "median_renders", "share_solved", "median_final"
     expected = {f"{kind}_{name}" for kind in kinds for name in METHODS}
-    assert set(metrics) == expected | {f"rate_{name}" for name in METHODS[1:]}
+    assert set(metrics) == expected | {f"rate_{name}" for name in METHODS}
     assert all(np.isfinite(value) for value in metrics.values())
     assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
     assert (tmp_path / "table.md").read_text() == table(metrics)
@@ -40,6 +41,11 @@ def test_renders_until_a_tenth_is_left():
         "median_renders_x": 3.0, "share_solved_x": 0.5, "median_final_x": 0.5,
     }  # fmt: skip
     assert best_rate({0.1: np.ones((4, 2)), 0.2: errors}) == 0.2
+
+
+def test_refused_steps_cost_one_render():
+    accepted = jnp.array([True, False, False, True])
+    np.testing.assert_array_equal(newton_renders(accepted), [0, 5, 9, 10, 11])
 
 
 def test_blur_equals_scipy():
