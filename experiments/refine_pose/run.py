@@ -75,7 +75,8 @@ class Config:
 
 PRESETS = {
     "smoke": Config(
-        num_scenes=2, batch_size=2, size_px=16, renders=12, dampings=(0.01,), adam_rates=(0.03,),
+        num_scenes=2, batch_size=2, size_px=16, renders=12, dampings=(0.01,),
+        adam_rates=(0.03,),
         sgd_rates=(0.01,), lbfgs_scales=(0.1,),
     ),
     "cpu": Config(),
@@ -198,7 +199,7 @@ def newton_errors(
 
     def errors(damping):
         both = _in_batches(lambda x: path(x, damping), problems, config)
-        return np.stack([_by_renders(*x.T, config) for x in np.moveaxis(both, 2, 0)], 1)
+        return np.stack([_by_renders(*x, config) for x in np.moveaxis(both, 2, 0)], 1)
 
     return {damping: errors(damping) for damping in config.dampings}
 
