@@ -1,0 +1,66 @@
+"""The smoke preset of refine_pose, and how it counts renders."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.ndimage
+
+from experiments.refine_pose.problem import blur
+from experiments.refine_pose.run import (
+    METHODS,
+    best_rate,
+    make_config,
+    newton_renders,
+    renders_needed,
+    run,
+    summary,
+    table,
+)
+from ivg.io.errors import InputError
+
+
+def test_smoke(tmp_path):
+    metrics = run(make_config("smoke"), str(tmp_path))
+    kinds = "median_renders", "share_solved", "median_final"
+    expected = {f"{kind}_{name}" for kind in kinds for name in METHODS}
+    assert set(metrics) == expected | {f"rate_{name}" for name in METHODS}
+    assert all(np.isfinite(value) for value in metrics.values())
+    assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
+    assert (tmp_path / "table.md").read_text() == table(metrics)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"metrics.json", "table.md", "errors.png"}
+
+
+def test_renders_until_a_tenth_is_left():
+    errors = np.array([[1.0, 1.0], [0.5, 0.9], [0.1, 0.8], [0.3, 0.7]])
+    np.testing.assert_array_equal(renders_needed(errors), [2, 4])
+    assert summary("x", errors) == {
+        "median_renders_x": 3.0, "share_solved_x": 0.5, "median_final_x": 0.5,
+    }  # fmt: skip
+    assert best_rate({0.1: np.ones((4, 2)), 0.2: errors}) == 0.2
+
+
+def test_refused_steps_cost_one_render():
+    accepted = jnp.array([True, False, False, True])
+    np.testing.assert_array_equal(newton_renders(accepted), [0, 5, 9, 10, 11])
+
+
+def test_blur_equals_scipy():
+    picture = jax.random.uniform(jax.random.key(0), (12, 15, 3))
+    expected = scipy.ndimage.gaussian_filter(
+        np.asarray(picture), (1.5, 1.5, 0), mode="nearest", truncate=4.0
+    )
+    np.testing.assert_allclose(blur(picture, 1.5), expected, atol=1e-5)
+    np.testing.assert_allclose(blur(jnp.ones((5, 4, 3)), 2.0), 1.0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "preset, changes",
+    [("huge", {}), ("cpu", {"renders": -1}), ("cpu", {"num_scenes": 0})],
+)
+def test_bad_values(preset, changes):
+    with pytest.raises(InputError, match="--"):
+        make_config(preset, **changes)
