@@ -33,7 +33,9 @@ from ivg.typing import Array
 
 _CENTRE = 2.0  # height of the middle of the sphere
 _NEAR = 1e-2  # inverse of the greatest height
-_LEAST_TANGENT = 0.5  # of half the field of view of a point light, inverted
+_LEAST_COTANGENT = 0.5  # of half the field of view of a point light
+_LEAST_RATIO = 0.25  # of the distance of a point light to the radius
+_LEAST_COVERAGE = 1e-4
 
 
 @struct.dataclass
@@ -164,18 +166,18 @@ def light_views(
         offset = jax.lax.stop_gradient(position) - centre
         distance = jnp.linalg.norm(offset)
         right, up, back = light_frame(offset)
-        ratio = distance / radius
-        tangent = jnp.sqrt(jnp.maximum(ratio**2 - 1, _LEAST_TANGENT**2))
+        ratio = jnp.maximum(distance / radius, _LEAST_RATIO)
+        cotangent = jnp.sqrt(jnp.maximum(ratio**2 - 1, _LEAST_COTANGENT**2))
         depth, middle = -back, size / 2
         rows = jnp.stack(
             [
-                right * tangent * half_width_px + depth * middle,
-                -up * tangent * half_width_px + depth * middle,
+                right * cotangent * half_width_px + depth * middle,
+                -up * cotangent * half_width_px + depth * middle,
                 depth,
-                (_CENTRE - ratio) * depth,
+                -jnp.maximum(ratio - _CENTRE, 0) * depth,
             ]
         )
-        lift = jnp.array([0.0, 0.0, 0.0, 1.0]) * distance * ratio
+        lift = jnp.array([0.0, 0.0, 0.0, 1.0]) * radius * ratio**2
         return _matrix(rows, lift, position)
 
     views = [far(d) for d in lights.direction] + [near(p) for p in lights.position]
@@ -283,18 +285,18 @@ def _arrives(
 ) -> Array:
     size = moments.shape[0]
     x, y, w, n = (dot(position, row[:3]) + row[3] for row in view)
-    in_front = w > 0
-    inverse = safe_divide(1.0, jnp.where(in_front, w, 0))
-    place, border = jnp.stack([x, y]) * inverse / size, 0.5 / size
-    u, v = jnp.clip(place, border, 1 - border)
+    inverse = safe_divide(1.0, jnp.where(w > 0, w, 0))
+    place = jnp.stack([x, y]) * inverse / size
+    inside = (w > 0) & jnp.all((place > 0) & (place < 1), 0)
+    u, v = jnp.clip(place, 0.5 / size, 1 - 0.5 / size)
     coverage, first, second = sample_bilinear(moments, jnp.stack([u, 1 - v]))
-    covered = coverage > 1e-4
+    covered = inside & (coverage > _LEAST_COVERAGE)
     coverage = jnp.where(covered, coverage, 1)
     mean = first / coverage
     variance = jnp.maximum(second / coverage - mean**2, 0) + least_variance
     below = jnp.maximum(mean + _CENTRE - n * inverse, 0) ** 2
     hidden = jnp.clip(coverage, 0, 1) * below / (variance + below)
-    return jnp.where(covered & in_front, 1 - hidden, 1)
+    return jnp.where(covered, 1 - hidden, 1)
 
 
 def shadowed(shader: Shader, maps: ShadowMaps) -> Shader:
