@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from ivg.numerics import dot, matmul, safe_divide, safe_normalize
+from ivg.numerics import dot, matmul, safe_divide, safe_norm, safe_normalize
 from ivg.render.antialias import antialias
 from ivg.render.fragments import face_planes
 from ivg.render.planes import evaluate_planes
@@ -163,10 +163,8 @@ def light_views(
         return _matrix(jnp.concatenate(rows) / radius, middle, centre)
 
     def near(position):
-        offset = jax.lax.stop_gradient(position) - centre
-        distance = jnp.linalg.norm(offset)
-        right, up, back = light_frame(offset)
-        ratio = jnp.maximum(distance / radius, _LEAST_RATIO)
+        right, up, back = light_frame(position - centre)
+        ratio = jnp.maximum(safe_norm(position - centre) / radius, _LEAST_RATIO)
         cotangent = jnp.sqrt(jnp.maximum(ratio**2 - 1, _LEAST_COTANGENT**2))
         depth, middle = -back, size / 2
         rows = jnp.stack(
