@@ -13,6 +13,7 @@ is the vertex `(X, Y, W) / N`, whose inverse depth is the height. So parallel li
 Heights are in radii of the sphere about all that casts shadows, and about 2 there.
 """
 
+import functools
 import math
 
 import jax
@@ -248,10 +249,11 @@ def _blur(image: Array, kernel: list[float]) -> Array:
         padding = [(0, 0)] * 3
         padding[axis] = (reach, reach)
         padded = jnp.pad(image, padding)
-        image = sum(
+        shifted = (
             w * jax.lax.slice_in_dim(padded, i, i + size, axis=axis)
             for i, w in enumerate(kernel)
         )
+        image = functools.reduce(jnp.add, shifted)
     return image
 
 

@@ -167,6 +167,7 @@ def _textured(
     material: Material, mipmaps: Array, uv: Array, slopes: Array, node_index: Array
 ) -> Array:
     """`[3, ...]` colours of the textures, white where there is none."""
+    assert material.texture_id is not None
     columns = material.texture_id[:, None] + 1
     texture_id = gather_planes(columns, node_index)[0] - 1
     if material.texture_scale is not None:
@@ -205,7 +206,7 @@ def surface_at_vertices(scene: Scene, mesh: Mesh) -> Surface:
     albedo = gather_planes(material.albedo, node_index)
     if material.vertex_colours is not None:
         albedo = albedo * material.vertex_colours.reshape(-1, 3).T
-    if material.textures is not None:
+    if material.textures is not None and material.texture_id is not None:
         mean = jnp.mean(material.textures, (1, 2))
         texture_id = material.texture_id[node_index]
         albedo = albedo * jnp.where(texture_id < 0, 1, gather_planes(mean, texture_id))
