@@ -88,13 +88,17 @@ def _blend(onto, pair, image, vertices, edges, edge_code, colours):
     height, width, num = image.shape
     code = jnp.where(pair < 0, -1, edge_code.reshape(-1)[jnp.maximum(pair, 0)])
     t, colour = crossings(
-        vertices, edges, code >> 1, pair, colours, width, height * width
-    )
+        vertices, edges, code >> 1, pair, vertices if colours is None else colours,
+        width, height * width,
+    )  # fmt: skip
     first = jnp.where(pair < 0, 0, pair % (height * width))
     second = first + jnp.where(pair < height * width, 1, width)
     inner_first = (code & 1) == 0
     beyond = jnp.where(code < 0, -1, jnp.where(inner_first, second, first))
     blended = jnp.where(code < 0, -1, jnp.where(t < 0.5, first, second))
+    if colours is None:
+        inner = jnp.where(code < 0, -1, jnp.where(inner_first, first, second))
+        colour = gather_planes(image.reshape(-1, num), inner)
     contrast = colour - gather_planes(image.reshape(-1, num), beyond)
     gain = jnp.where(inner_first, t - 0.5, 0.5 - t) * contrast
     return add_planes(onto, gain, blended)
@@ -130,7 +134,11 @@ def _holds_for_all(axis_size, in_batched, condition):
 
 
 def antialias(
-    image: Array, vertices: Array, edges: Array, edge_code: Array, colours: Array
+    image: Array,
+    vertices: Array,
+    edges: Array,
+    edge_code: Array,
+    colours: Array | None,
 ) -> Array:
     """Blends neighbouring pixels where an edge passes between them.
 
@@ -144,7 +152,8 @@ def antialias(
       vertices: `[V, 3]` homogeneous pixel coordinates.
       edges: `[E, 4]` int32.
       edge_code: `[2, H, W]` int32 from `edge_visibility`.
-      colours: `[V, C]` colour of the surface at the vertices.
+      colours: `[V, C]` colour of the surface at the vertices; None to take that of
+        the pixel beside the edge, where it is not linear along edges.
 
     Returns:
       `[H, W, C]`. Differentiable in image and colours and, at edges, in vertices.

@@ -85,7 +85,7 @@ def render(
         vertices, mesh.faces, mesh.face_mask, near=camera.near, height=camera.height,
         width=camera.width, cull=cull, backend=backend,
     )  # fmt: skip
-    planes = mesh_planes(camera, mesh)
+    planes = mesh_planes(camera, mesh, scene.material)
 
     def shade(first_row, index):
         shift = jnp.array([0.0, 1.0], vertices.dtype) * first_row

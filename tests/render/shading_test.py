@@ -41,7 +41,7 @@ def test_point_light():
     cosine = np.sum(np.asarray(surface.normal) * offset / distance, 0)
     expected = np.outer([3.0, 2.0, 1.0], np.maximum(cosine, 0) / distance**2)
     np.testing.assert_allclose(
-        shading.irradiance(surface, lights), expected, rtol=1e-4, atol=1e-6
+        shading.irradiance(surface, lights), expected, rtol=1e-5, atol=1e-6
     )
 
 
@@ -71,3 +71,87 @@ def test_light_at_the_surface_is_finite(normal):
 
     value, gradient = jax.value_and_grad(total)(surface.position, surface)
     assert jnp.isfinite(value) and jnp.all(jnp.isfinite(gradient))
+
+
+def shiny(surface, specular=0.5, shininess=20.0):
+    return surface.replace(
+        specular=jnp.full_like(surface.normal, specular),
+        shininess=jnp.full(surface.normal.shape[1:], shininess),
+    )
+
+
+def test_highlight_is_where_a_mirror_shows_the_light():
+    """One plane, one light, seen from all around."""
+    views = shiny(sphere(5000))
+    up = jnp.array([[0.0], [1.0], [0.0]])
+    views = views.replace(normal=jnp.broadcast_to(up, views.normal.shape))
+    light = np.array([0.6, 0.8, 0.0])
+    radiance = shading.phong(views, make_lights(0.0, light, [[1.0, 1, 1]]))[0]
+    mirrored = light * [-1, 1, -1]
+    brightest = views.view[:, jnp.argmax(radiance)]
+    assert brightest @ mirrored > 0.998
+    cosine = np.maximum(mirrored @ np.asarray(views.view), 0)
+    np.testing.assert_allclose(
+        radiance, 0.8 * (0.2 + 0.5 * cosine**20), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_phong_without_highlight_is_lambert():
+    surface = sphere()
+    lights = make_lights(0.2, [0, 0.6, 0.8], np.ones(3), [0, 5, 0], np.ones(3))
+    expected = shading.lambert(surface, lights)
+    for matte in (surface, shiny(surface, specular=0.0)):
+        np.testing.assert_allclose(shading.phong(matte, lights), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shininess", [0.5, 1.0, 1000.0])
+def test_phong_gradients_are_finite(shininess):
+    """Also at right angles, on a normal of zero and for a light on the surface."""
+    surface = shiny(sphere(4), shininess=shininess)
+    normal = jnp.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, -1, 0]]).T
+    surface = surface.replace(normal=normal)
+
+    def total(normal, view, position, shininess):
+        lights = make_lights(
+            0.1, [0, 1, 0], np.ones(3), surface.position[:, 0], np.ones(3)
+        )
+        changed = surface.replace(
+            normal=normal, view=view, position=position, shininess=shininess
+        )
+        return jnp.sum(shading.phong(changed, lights))
+
+    lights_at = surface.normal, surface.view, surface.position, surface.shininess
+    for gradient in jax.grad(total, (0, 1, 2, 3))(*lights_at):
+        assert jnp.all(jnp.isfinite(gradient))
+
+
+def test_light_visibility_scales_each_light():
+    surface = sphere()
+    lights = make_lights(0.0, [0, 0, 1], np.ones(3), [0, 5, 0], np.ones(3))
+    parts = [
+        shading.lambert(
+            surface.replace(light_visibility=jnp.ones((2, 200)) * jnp.array(share)),
+            lights,
+        )
+        for share in ([[1.0], [0.0]], [[0.0], [1.0]], [[0.25], [0.5]])
+    ]
+    whole = shading.lambert(surface, lights)
+    np.testing.assert_allclose(sum(parts[:2]), whole, atol=1e-6)
+    np.testing.assert_allclose(0.25 * parts[0] + 0.5 * parts[1], parts[2], rtol=1e-5)
+
+
+def test_users_own_shader():
+    """A closure with a traced parameter, as in the documentation."""
+
+    def toon(num_steps):
+        def shader(surface, lights):
+            light = shading.irradiance(surface, lights)
+            return surface.albedo * jnp.ceil(light * num_steps) / num_steps
+
+        return shader
+
+    surface, lights = sphere(), make_lights(0.0, [0, 0, 1], np.ones(3))
+    light = toon(4.0)(surface, lights) / surface.albedo
+    np.testing.assert_allclose(jnp.unique(jnp.round(light, 5)), np.arange(5) / 4)
+    colours = shading.normal_colours(surface, lights)
+    np.testing.assert_allclose(2 * colours - 1, surface.normal, atol=1e-6)
