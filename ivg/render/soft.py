@@ -114,7 +114,7 @@ def soft_planes(camera: Camera, mesh: Mesh) -> SoftPlanes:
     sides, per_length = _sides(lines, ends, exists)
     return SoftPlanes(
         origin=origin.T,
-        sides=jnp.moveaxis(sides, (0, 1, 2), (2, 1, 3)).reshape(-1, 9, 3),
+        sides=jnp.transpose(sides, (3, 0, 2, 1)).reshape(-1, 9, 3),
         per_length=per_length.T,
         limit=_limits(corners[2], jnp.abs(determinant), camera.near).T,
         depth=corners[2].T,
