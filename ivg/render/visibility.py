@@ -90,6 +90,7 @@ def visibility(
     height: int,
     width: int,
     num_layers: int = 1,
+    radius_px: Array | float = 0.0,
     cull: str = "none",
     backend: str | None = None,
 ) -> Array:
@@ -108,6 +109,8 @@ def visibility(
       height: image rows.
       width: image columns.
       num_layers: number `K` of layers.
+      radius_px: `[]` pixels, not negative, by which the sides of every face are
+        moved outward; then its inverse depth is kept within that of its vertices.
       cull: "none", or "back" or "front" to leave out the faces turned that way.
       backend: "cpu", "reference", or None for the platform's best.
 
@@ -125,12 +128,14 @@ def visibility(
         raise ValueError(f"cull must be one of {CULLING}, got {cull!r}")
     faces, face_mask = faces.astype(jnp.int32), face_mask.astype(bool)
     vertices = jax.lax.stop_gradient(vertices)
-    near = jax.lax.stop_gradient(jnp.asarray(near, vertices.dtype))
+    near, radius = (
+        jax.lax.stop_gradient(jnp.asarray(x, vertices.dtype)) for x in (near, radius_px)
+    )
     if cull != "none":
         front = orientation(vertices, faces) > 0
         face_mask = face_mask & (front if cull == "back" else ~front)
     return _dispatch(
-        "visible_faces", backend, vertices, faces, face_mask, near,
+        "visible_faces", backend, vertices, faces, face_mask, near, radius,
         shape=(num_layers, height, width),
     )  # fmt: skip
 

@@ -119,7 +119,15 @@ def _line(px, py, pw, qx, qy, qw, sign):
 
 
 @ffi.jit
-def _fill_small(face, a, b, c, plane, x0, x1, y0, y1, face_index, inverse_depth):
+def _widened(line, radius):
+    """The line moved outward by some pixels."""
+    return line[0], line[1], line[2] + radius * math.hypot(line[0], line[1])
+
+
+@ffi.jit
+def _fill_small(
+    face, a, b, c, plane, limits, x0, x1, y0, y1, face_index, inverse_depth
+):  # fmt: skip
     """Tests every centre of a small box against the three edges of a face."""
     for y in range(y0, y1 + 1):
         py = y + 0.5
@@ -132,14 +140,16 @@ def _fill_small(face, a, b, c, plane, x0, x1, y0, y1, face_index, inverse_depth)
             )
             if inside:
                 z = np.float32(plane[0] * px + plane[1] * py + plane[2])
+                z = min(max(z, limits[0]), limits[1])
                 _insert(face_index, inverse_depth, y, x, z, face)
 
 
 @ffi.jit
-def _fill_span(face, first, last, start, slope, index_row, depth_row):
+def _fill_span(face, first, last, start, slope, limits, index_row, depth_row):
     """One row of a face into a single layer; a loop that vectorises."""
     for x in range(np.uint64(max(first, 0)), np.uint64(max(last + 1, 0))):
         z = start + slope * np.float32(np.int64(x) - first)
+        z = min(max(z, limits[0]), limits[1])
         nearer = z > depth_row[x]
         depth_row[x] = z if nearer else depth_row[x]
         index_row[x] = face if nearer else index_row[x]
@@ -147,7 +157,7 @@ def _fill_span(face, first, last, start, slope, index_row, depth_row):
 
 @ffi.jit
 def _fill_rows(
-    face, a, b, c, plane, near, clipped, box, x0, x1, bounds, is_lower, rows,
+    face, a, b, c, plane, limits, near, clipped, box, x0, x1, bounds, is_lower, rows,
     face_index, inverse_depth,
 ):  # fmt: skip
     """Fills the rows of a face between the bounds of its half planes."""
@@ -169,11 +179,13 @@ def _fill_rows(
         start = np.float32(plane[0] * (first + 0.5) + centre)
         if face_index.shape[0] == 1:
             _fill_span(
-                face, first, last, start, slope, face_index[0, y], inverse_depth[0, y]
-            )
+                face, first, last, start, slope, limits, face_index[0, y],
+                inverse_depth[0, y],
+            )  # fmt: skip
             continue
         for x in range(first, last + 1):
             z = start + slope * np.float32(x - first)
+            z = min(max(z, limits[0]), limits[1])
             _insert(face_index, inverse_depth, y, x, z, face)
 
 
@@ -188,7 +200,7 @@ def _plane_of(ax, ay, aw, bx, by, bw, cx, cy, cw):
 
 
 @ffi.jit
-def _rasterize(vertices, faces, mask, near, face_index, inverse_depth):
+def _rasterize(vertices, faces, mask, near, radius, face_index, inverse_depth):
     height, width = face_index.shape[1:]
     bounds, is_lower = np.empty((4, 2)), np.empty(4, np.bool_)
     points, box, rows = np.empty((3, 3)), np.empty(4), np.empty(2)
@@ -212,6 +224,8 @@ def _rasterize(vertices, faces, mask, near, face_index, inverse_depth):
             wa, wb, wc = 1 / aw, 1 / bw, 1 / cw
             box[0], box[1] = _extent(ax * wa, bx * wb, cx * wc)
             box[2], box[3] = _extent(ay * wa, by * wb, cy * wc)
+        box[0], box[1] = box[0] - radius, box[1] + radius
+        box[2], box[3] = box[2] - radius, box[3] + radius
         x0, x1 = _pixel_range(box[0], box[1], width)
         y0, y1 = _pixel_range(box[2], box[3], height)
         if x0 > x1 or y0 > y1:
@@ -223,14 +237,22 @@ def _rasterize(vertices, faces, mask, near, face_index, inverse_depth):
         a = _line(bx, by, bw, cx, cy, cw, sign)
         b = _line(cx, cy, cw, ax, ay, aw, sign)
         c = _line(ax, ay, aw, bx, by, bw, sign)
+        limits = np.float32(0), np.float32(np.inf)
+        if radius > 0:
+            a, b, c = _widened(a, radius), _widened(b, radius), _widened(c, radius)
+            limits = (
+                np.float32(1 / max(aw, bw, cw)),
+                np.float32(1 / max(min(aw, bw, cw), near)),
+            )
         if not clipped and (x1 - x0 + 1) * (y1 - y0 + 1) <= _SMALL_BOX:
             _fill_small(
-                face, a, b, c, plane, x0, x1, y0, y1, face_index, inverse_depth
+                face, a, b, c, plane, limits, x0, x1, y0, y1, face_index,
+                inverse_depth,
             )  # fmt: skip
         else:
             _fill_rows(
-                face, a, b, c, plane, near, clipped, box, x0, x1, bounds, is_lower,
-                rows, face_index, inverse_depth,
+                face, a, b, c, plane, limits, near, clipped, box, x0, x1, bounds,
+                is_lower, rows, face_index, inverse_depth,
             )  # fmt: skip
 
 
@@ -240,13 +262,14 @@ def _extent(a, b, c):
 
 
 @ffi.jit
-def _visibility_batch(vertices, faces, mask, near, face_index, inverse_depth):
+def _visibility_batch(vertices, faces, mask, near, radius, face_index, inverse_depth):
     face_index[:] = -1
     inverse_depth[:] = 0
     for i in range(face_index.shape[0]):
         _rasterize(
-            vertices[i], faces[i], mask[i], near[i], face_index[i], inverse_depth[i]
-        )
+            vertices[i], faces[i], mask[i], near[i], radius[i], face_index[i],
+            inverse_depth[i],
+        )  # fmt: skip
 
 
 @ffi.jit
@@ -254,6 +277,7 @@ def _visibility_kernel(frame, zero):
     vertices, v_dims, v_rank = ffi.buffer_at(frame, 0, 0)
     faces, f_dims, f_rank = ffi.buffer_at(frame, 1, 0)
     mask, near = ffi.buffer_at(frame, 2, 0)[0], ffi.buffer_at(frame, 3, 0)[0]
+    radius = ffi.buffer_at(frame, 4, 0)[0]
     out, dims, rank = ffi.buffer_at(frame, 0, 1)
     scratch = ffi.buffer_at(frame, 1, 1)[0]
     batch = ffi.leading_size(dims, rank, 3)
@@ -264,6 +288,7 @@ def _visibility_kernel(frame, zero):
         ffi.array(faces, (batch, num_f, 3), np.int32(0)),
         ffi.array(mask, (batch, num_f), np.uint8(0)),
         ffi.array(near, (batch,), zero),
+        ffi.array(radius, (batch,), zero),
         ffi.array(out, size, np.int32(0)),
         ffi.array(scratch, size, np.float32(0)),
     )
@@ -475,8 +500,9 @@ def load() -> None:
 
 
 def visible_faces(
-    vertices: Array, faces: Array, mask: Array, near: Array, shape: tuple[int, int, int]
-) -> Array:
+    vertices: Array, faces: Array, mask: Array, near: Array, radius: Array,
+    shape: tuple[int, int, int],
+) -> Array:  # fmt: skip
     """See `ivg.render.visibility.visibility`, of which this is one backend.
 
     Args:
@@ -484,6 +510,7 @@ def visible_faces(
       faces: `[F, 3]` int32.
       mask: `[F]` bool.
       near: `[]` metres, of the type of the vertices.
+      radius: `[]` pixels, of the type of the vertices.
       shape: layers, height and width of the result.
 
     Returns:
@@ -495,7 +522,7 @@ def visible_faces(
         jax.ShapeDtypeStruct(shape, jnp.float32),
     )
     call = jax.ffi.ffi_call(name, results, vmap_method="broadcast_all")
-    return call(vertices, faces, mask, near)[0]
+    return call(vertices, faces, mask, near, radius)[0]
 
 
 def visible_edges(

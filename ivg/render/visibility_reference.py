@@ -72,14 +72,15 @@ def _clipped_polygon(triangle: Array, near: Array) -> tuple[Array, Array]:
     return jnp.concatenate([corner, cut], 1), jnp.concatenate([ahead, crosses], 1)
 
 
-def _boxes(triangle: Array, near: Array, valid: Array, height: int, width: int):
+def _boxes(triangle: Array, near: Array, radius: Array, valid: Array, height, width):
     """First pixel `[F, 2]` and size `[F, 2]` of the bounding boxes on the image."""
     corner, exists = _clipped_polygon(triangle, near)
     size = jnp.array([width, height])
-    low = jnp.min(jnp.where(exists[..., None], corner, jnp.inf), 1)
-    high = jnp.max(jnp.where(exists[..., None], corner, -jnp.inf), 1)
-    first = jnp.clip(jnp.floor(low - 0.5), 0, size).astype(jnp.int32)
-    last = jnp.clip(jnp.ceil(high - 0.5), -1, size - 1).astype(jnp.int32)
+    low = jnp.min(jnp.where(exists[..., None], corner, jnp.inf), 1) - radius
+    high = jnp.max(jnp.where(exists[..., None], corner, -jnp.inf), 1) + radius
+    slack = jnp.where(radius > 0, 0, 1e-3)  # where sides decide, boxes may be larger
+    first = jnp.clip(jnp.ceil(low - slack - 0.5), 0, size).astype(jnp.int32)
+    last = jnp.clip(jnp.floor(high + slack - 0.5), -1, size - 1).astype(jnp.int32)
     extent = jnp.where(valid[:, None], jnp.maximum(last - first + 1, 0), 0)
     return first, jnp.where(jnp.all(extent > 0, -1, keepdims=True), extent, 0)
 
@@ -93,8 +94,10 @@ def _planes(triangle: Array) -> tuple[Array, Array]:
     return normal / safe[:, None], determinant
 
 
-def _inside(triangle: Array, determinant: Array, x: Array, y: Array) -> Array:
-    """Whether pixel centres lie in their faces, sides included.
+def _inside(
+    triangle: Array, determinant: Array, radius: Array, x: Array, y: Array
+) -> Array:
+    """Whether pixel centres lie in their faces, moved outward, sides included.
 
     Coordinates are taken from the pixel centre, where they are most precise.
     """
@@ -103,12 +106,18 @@ def _inside(triangle: Array, determinant: Array, x: Array, y: Array) -> Array:
     e = jnp.roll(u, -1, 1) * jnp.roll(v, -2, 1) - jnp.roll(v, -1, 1) * jnp.roll(
         u, -2, 1
     )
-    return jnp.all(e * jnp.sign(determinant)[:, None] >= 0, -1) & (determinant != 0)
+    turned = jnp.roll(triangle, -1, 1), jnp.roll(triangle, -2, 1)
+    across = [turned[0][..., i] * turned[1][..., 2] for i in (0, 1)]
+    back = [turned[1][..., i] * turned[0][..., 2] for i in (0, 1)]
+    length = jnp.hypot(across[0] - back[0], across[1] - back[1])
+    inside = e * jnp.sign(determinant)[:, None] >= -radius * length
+    return jnp.all(inside, -1) & (determinant != 0)
 
 
 def visible_faces(
-    vertices: Array, faces: Array, mask: Array, near: Array, shape: tuple[int, int, int]
-) -> Array:
+    vertices: Array, faces: Array, mask: Array, near: Array, radius: Array,
+    shape: tuple[int, int, int],
+) -> Array:  # fmt: skip
     """See `ivg.render.visibility.visibility`, of which this is one backend.
 
     Args:
@@ -116,6 +125,7 @@ def visible_faces(
       faces: `[F, 3]` int32.
       mask: `[F]` bool.
       near: `[]` metres.
+      radius: `[]` pixels.
       shape: layers, height and width of the result.
 
     Returns:
@@ -126,8 +136,11 @@ def visible_faces(
     valid = mask & jnp.all(jnp.isfinite(vertices)[faces], (1, 2))
     triangle = jnp.where(valid[:, None, None], vertices[faces], 0)
     valid &= jnp.max(triangle[..., 2], 1) > near
-    first, extent = _boxes(triangle, near, valid, height, width)
+    first, extent = _boxes(triangle, near, radius, valid, height, width)
     plane, determinant = _planes(triangle)
+    depths = jnp.sort(triangle[..., 2], 1)
+    lowest = 1 / jnp.where(valid, depths[:, 2], 1)
+    highest = 1 / jnp.maximum(depths[:, 0], near)
 
     def layer(previous, _):
         depth_before, index_before = previous
@@ -139,12 +152,16 @@ def visible_faces(
             x, y = (v.astype(vertices.dtype) + 0.5 for v in (column, row))
             z = plane[face, 0] * x + plane[face, 1] * y + plane[face, 2]
             pixel = row * width + column
+            ahead = z <= 1 / near
+            clamped = jnp.clip(z, lowest[face], highest[face])
+            ahead = ahead | ((radius > 0) & (depths[face, 0] >= near))
+            z = jnp.where(radius > 0, clamped, z)
             before = depth_before.at[pixel].get(mode="clip")
             behind = (z < before) | (
                 (z == before) & (face > index_before.at[pixel].get(mode="clip"))
             )
-            covers = _inside(triangle[face], determinant[face], x, y)
-            seen = is_real & covers & behind & (z > 0) & (z <= 1 / near)
+            covers = _inside(triangle[face], determinant[face], radius, x, y)
+            seen = is_real & covers & behind & (z > 0) & ahead
             depth, index = state
             return _keep_nearest(depth, index, pixel, z, face, seen)
 

@@ -87,6 +87,45 @@ def test_more_layers_than_faces(backend):
 
 
 @contract
+@pytest.mark.parametrize("radius", [0.5, 3.0])
+def test_radius_moves_the_sides_outward(backend, radius):
+    """One triangle against its three signed distances, in the box around it."""
+    w = np.array([[1.0], [2.0], [1.5]])
+    corners = np.array([[9, 8], [22, 10], [12, 21.0]])
+    index = see(backend, np.hstack([corners * w, w]), radius_px=radius)
+    y, x = np.mgrid[:SIZE, :SIZE] + 0.5
+    inside = np.ones((SIZE, SIZE), bool)
+    for i in range(3):
+        side = corners[(i + 1) % 3] - corners[i]
+        normal = np.array([-side[1], side[0]]) / np.linalg.norm(side)
+        inside &= (np.stack([x, y], -1) - corners[i]) @ normal >= -radius
+    for axis, values in enumerate((x, y)):
+        inside &= values >= corners[:, axis].min() - radius
+        inside &= values <= corners[:, axis].max() + radius
+    np.testing.assert_array_equal(index[0] == 0, inside)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_backends_agree_on_widened_layers(seed):
+    vertices = soup(seed)
+    cpu, reference = (see(b, vertices, num_layers=4, radius_px=2.5) for b in BACKENDS)
+    print(f"{(cpu != reference).sum()} of {cpu.size}")
+    assert np.mean(cpu != reference) < 0.002
+    assert np.mean(cpu >= 0) > 1.1 * np.mean(see("cpu", vertices, num_layers=4) >= 0)
+
+
+@contract
+def test_widened_depth_stays_within_that_of_the_vertices(backend):
+    """Beyond its sides a steep face would come before one that is nearer."""
+    steep = np.array([[10, 5, 1], [10, 25, 1], [14, 15, 8.0]])
+    flat = np.array([[-90, -90, 0.9], [200, -90, 0.9], [-90, 200, 0.9]])
+    corners = np.concatenate([steep, flat])
+    vertices = np.column_stack([corners[:, :2] * corners[:, 2:], corners[:, 2]])
+    index = see(backend, vertices, radius_px=8.0)
+    np.testing.assert_array_equal(index[0], 1)
+
+
+@contract
 def test_ground_that_crosses_the_near_plane(backend):
     """One huge quad below the camera, that reaches far behind it."""
     camera = look_at((0.3, 0.8, 1.0), (0.0, 0.0, -2.0), height=SIZE, width=SIZE)
