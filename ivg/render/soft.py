@@ -35,6 +35,7 @@ from ivg.typing import Array
 
 _REACH = math.log(1e4 - 1)  # faces end where their probability falls below 1e-4
 _SHORTEST_PX = 1e-4  # the other sides stand for shorter ones
+_THINNEST = 1e-6  # pixels times metres; faces thinner than that are seen edge-on
 _FAR_PX = 1e6  # distance of sides that are not there
 _SHARPEST = 1e-12  # least sigma
 
@@ -107,16 +108,15 @@ def soft_planes(camera: Camera, mesh: Mesh) -> SoftPlanes:
     corners, lines, origin = edge_functions(
         vertices, mesh.faces, camera.height, camera.width
     )
-    determinant = jnp.sum(corners[2] * lines[2], 0)
-    lines = lines * jnp.sign(determinant)
     ends = _visible_ends(corners, camera.near)
-    exists = _exists(corners, ends, determinant, camera.near)
-    sides, per_length = _sides(lines, ends, exists)
+    exists = _exists(corners[2], ends, camera.near)
+    lines, determinant = _oriented(lines, corners[2], exists)
+    sides, per_length = _sides(lines, ends, exists & (determinant > 0))
     return SoftPlanes(
         origin=origin.T,
         sides=jnp.transpose(sides, (3, 0, 2, 1)).reshape(-1, 9, 3),
         per_length=per_length.T,
-        limit=_limits(corners[2], jnp.abs(determinant), camera.near).T,
+        limit=_limits(corners[2], determinant, camera.near).T,
         depth=corners[2].T,
         normals=mesh.normals[mesh.faces].reshape(-1, 9),
         uv=mesh.uv[mesh.faces].reshape(-1, 6),
@@ -137,11 +137,25 @@ def _visible_ends(corners: Array, near: Array) -> tuple[Array, Array]:
     return cut(first, second), cut(second, first)
 
 
-def _exists(corners, ends, determinant, near) -> Array:
+def _exists(depth: Array, ends: tuple[Array, Array], near: Array) -> Array:
     """`[3, F]` whether a side is in front of the camera, and more than a point."""
-    nearer_end = jnp.maximum(jnp.roll(corners[2], -1, 0), jnp.roll(corners[2], -2, 0))
+    nearer_end = jnp.maximum(jnp.roll(depth, -1, 0), jnp.roll(depth, -2, 0))
     length = safe_norm(jax.lax.stop_gradient(ends[1] - ends[0]), 0)
-    return (nearer_end > near) & (length > _SHORTEST_PX) & (determinant != 0)
+    return (nearer_end > near) & (length > _SHORTEST_PX)
+
+
+def _oriented(lines: Array, depth: Array, exists: Array) -> tuple[Array, Array]:
+    """Lines of order one, positive inside, and `[F]` determinant, not negative.
+
+    Both are zero for faces that are seen edge-on or not at all.
+    """
+    somewhere = jnp.any(exists, 0)
+    length = jnp.max(safe_norm(jax.lax.stop_gradient(lines[:2]), 0), 0)
+    lines = jnp.where(somewhere, lines, 0) / jnp.where(somewhere, length, 1)
+    determinant = jnp.sum(depth * lines[2], 0)
+    thick = jnp.abs(determinant) > _THINNEST
+    sign = jnp.where(thick, jnp.sign(determinant), 0)
+    return lines * sign, determinant * sign
 
 
 def _sides(lines: Array, ends: tuple[Array, Array], exists: Array):
@@ -187,7 +201,7 @@ def soft_fragments(planes: SoftPlanes, face_index: Array, near: Array) -> SoftFr
     sides = evaluate_planes(planes.sides, planes.origin, face_index)
     line, before, beyond = sides.reshape(3, 3, *face_index.shape)
     value = jnp.clip(line, 0, gather_planes(planes.limit, face_index))
-    weight = value * safe_divide(1.0, jnp.sum(value, 0))
+    weight = safe_divide(value, jnp.sum(value, 0))
     depth = jnp.sum(weight * gather_planes(planes.depth, face_index), 0)
     across = line * gather_planes(planes.per_length, face_index)
     past = jnp.maximum(jnp.maximum(before, beyond), 0)
