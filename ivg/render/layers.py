@@ -27,6 +27,7 @@ from ivg.typing import Array
 
 EPSILON = 1e-3  # score of the background; the far plane has zero
 FAR_M = 10.0
+_TWIN = 1e-5  # relative difference of depth of what counts as one surface
 _COLDEST = 1e-12  # temperatures below count as zero
 
 
@@ -60,14 +61,15 @@ def render_layers(
 
     Args:
       scene: scene; its camera fixes the size of the picture.
-      num_layers: number `K` of layers (static).
+      num_layers: number `K` of faces found at a pixel (static).
       shader: from visible surfaces and lights to radiance.
       cull: "none", or "back" or "front" to leave out the faces turned that way.
       backend: "cpu", "reference", or None for the platform's best.
 
     Returns:
-      `Layers`, in which every face is a surface of its own. `rgb` and `depth` are
-      differentiable in every float of the scene.
+      `Layers`. Every face is a surface of its own, but two faces of a node that
+      meet at a pixel are one. `rgb` and `depth` are differentiable in every float
+      of the scene.
 
     Raises:
       ValueError: for no layers, an unknown culling or backend.
@@ -81,13 +83,29 @@ def render_layers(
         num_layers=num_layers, cull=cull, backend=backend,
     )  # fmt: skip
     planes = mesh_planes(camera, mesh)
+    faces_per_node = mesh.faces.shape[0] // scene.nodes.mask.shape[0]
 
     def shade(first_row, index):
-        parts = crop_scene(scene, planes, first_row, index.shape[1])
-        return _shade(*parts, index, shader)
+        part, moved = crop_scene(scene, planes, first_row, index.shape[1])
+        return _shade(part, moved, _without_twins(moved, index, faces_per_node), shader)
 
     layers = map_rows(shade, face_index)
     return jax.tree.map(lambda x: jnp.moveaxis(x, 1, 0), layers)
+
+
+def _without_twins(planes: MeshPlanes, index: Array, faces_per_node: int) -> Array:
+    """Faces without those that continue the one before, where two meet at a pixel.
+
+    Both cover a pixel centre on the edge between them, but are one surface there.
+    """
+    corners = jax.lax.stop_gradient(planes.corners)
+    depth = make_fragments(corners, planes.origin, index).depth
+    node = index // faces_per_node
+    same = (node[1:] == node[:-1]) & (index[1:] >= 0)
+    twin = same & (jnp.diff(depth, axis=0) <= _TWIN * depth[1:])
+    index = index.at[1:].set(jnp.where(twin, -1, index[1:]))
+    order = jnp.argsort(index < 0, axis=0, stable=True)
+    return jnp.take_along_axis(index, order, 0)
 
 
 def _shade(scene: Scene, planes: MeshPlanes, index: Array, shader: Shader) -> Layers:

@@ -128,11 +128,11 @@ def _visible_ends(corners: Array, near: Array) -> tuple[Array, Array]:
     first, second = jnp.roll(corners, -1, 1), jnp.roll(corners, -2, 1)
 
     def cut(p, q):
-        before, slope = p[2] < near, q[2] - p[2]
-        t = safe_divide(near - p[2], jnp.where(before, slope, 1))
-        point = jnp.where(before, p + t * (q - p), p)
-        depth = jnp.where(before, near, p[2])
-        return point[:2] * safe_divide(1.0, depth)
+        crosses = (p[2] < near) & (q[2] > near)
+        t = (near - p[2]) / jnp.where(crosses, q[2] - p[2], 1)
+        point = jnp.where(crosses, p + t * (q - p), p)
+        depth = jnp.where(crosses, near, p[2])
+        return point[:2] / jnp.where(depth >= near, depth, 1)
 
     return cut(first, second), cut(second, first)
 
