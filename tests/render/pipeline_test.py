@@ -206,7 +206,8 @@ def test_shader_is_an_argument(shapes):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mode": "soft"}, "mode must be one of"),
+        ({"mode": "fuzzy"}, "mode must be one of"),
+        ({"mode": "layers", "num_layers": 0}, "num_layers must be positive"),
         ({"cull": "all"}, "cull must be one of"),
         ({"backend": "tpu"}, "backend must be one of"),
     ],
