@@ -13,6 +13,7 @@ Distances are in units in which the picture is two high, so that the values of
 in the image (`SoftPlanes`); nothing is divided by a depth near zero.
 """
 
+import functools
 import math
 
 import jax
@@ -317,7 +318,8 @@ def render_soft(
     Args:
       scene: scene; its camera fixes the size of the picture.
       num_layers: how many faces, the nearest ones within `reach_px`, blend at a
-        pixel (static).
+        pixel with the one that covers it (static). Others are left out: where faces
+        are smaller than the reach, more layers or a smaller `sigma` are needed.
       sigma: `[]` blur, in halves of the picture's height squared; the outline of a
         face is `sqrt(sigma)` wide.
       gamma: `[]` temperature of the colours; at zero the nearest face wins.
@@ -339,16 +341,27 @@ def render_soft(
     """
     if num_layers < 1:
         raise ValueError(f"num_layers must be positive, got {num_layers}")
-    camera, mesh = scene.camera, world_mesh(scene)
-    face_index = visibility(
-        homogeneous_px(camera, mesh.vertices), mesh.faces, mesh.face_mask,
-        near=camera.near, height=camera.height, width=camera.width,
-        num_layers=num_layers, cull=cull, backend=backend,
-        radius_px=reach_px(sigma, camera.height),
-    )  # fmt: skip
     return soft_picture(
-        scene, face_index, sigma=sigma, gamma=gamma, far=far, shader=shader
-    )
+        scene, _faces_in_reach(scene, num_layers, sigma, cull, backend),
+        sigma=sigma, gamma=gamma, far=far, shader=shader,
+    )  # fmt: skip
+
+
+def _faces_in_reach(scene, num_layers, sigma, cull, backend) -> Array:
+    """`[1 + K, H, W]` the face that covers each pixel, and the nearest ones around.
+
+    The first is there too where many small faces beside the pixel are nearer.
+    """
+    camera, mesh = scene.camera, world_mesh(scene)
+    find = functools.partial(
+        visibility, homogeneous_px(camera, mesh.vertices), mesh.faces, mesh.face_mask,
+        near=camera.near, height=camera.height, width=camera.width, cull=cull,
+        backend=backend,
+    )  # fmt: skip
+    covering = find()
+    around = find(num_layers=num_layers, radius_px=reach_px(sigma, camera.height))
+    others = jnp.where(around == covering, -1, around)
+    return jnp.concatenate([covering, others])
 
 
 __all__ = [
