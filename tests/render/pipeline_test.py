@@ -12,6 +12,7 @@ from ivg.scene import appearance, graph
 from ivg.scene.shapes.families import primitive_library
 
 SIZE = 32
+OPTIONS = {"gamma": 1e-1, "tau": 1e-1}  # float32 resolves colder depths less well
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_vmap_over_different_scenes_equals_loop(shapes, mode):
 
     def total(position, scene):
         scene = scene.replace(nodes=scene.nodes.replace(position=position))
-        buffers = render(scene, mode=mode)
+        buffers = render(scene, mode=mode, **OPTIONS)
         return jnp.sum(buffers.rgb * weights), buffers
 
     derive = jax.grad(total, has_aux=True)
@@ -76,7 +77,7 @@ def test_backends_give_the_same_picture_and_gradient(shapes, mode):
     scene = make_scene(shapes, 1, num_nodes=2)
 
     def total(scene, backend):
-        return jnp.sum(render(scene, mode=mode, backend=backend).rgb ** 2)
+        return jnp.sum(render(scene, mode=mode, backend=backend, **OPTIONS).rgb ** 2)
 
     derive = jax.jit(
         jax.value_and_grad(total, allow_int=True), static_argnames="backend"
