@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from ivg.geometry.camera import make_camera
 from ivg.render.layers import (
@@ -207,7 +207,6 @@ def derivatives(vertices, tangent, cotangent, tau):
 SHAPES_OF_OUTPUTS = (SIZE, SIZE, 3), (SIZE, SIZE), (4, SIZE, SIZE)
 
 
-@settings(deadline=None)
 @given(soups())
 def test_derivatives_are_finite(vertices):
     tangent = np.roll(vertices, 1).clip(-1, 1)

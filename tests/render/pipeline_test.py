@@ -12,7 +12,8 @@ from ivg.scene import appearance, graph
 from ivg.scene.shapes.families import primitive_library
 
 SIZE = 32
-OPTIONS = {"gamma": 1e-1, "tau": 1e-1}  # float32 resolves colder depths less well
+# Colder depths are beyond float32; with a wider reach rounding chooses the faces.
+OPTIONS = {"sigma": 1e-5, "gamma": 1e-1, "tau": 1e-1}
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +67,10 @@ def test_vmap_over_different_scenes_equals_loop(shapes, mode):
     batch = stack(scenes)
     gradient, buffers = many(batch.nodes.position, batch)
     np.testing.assert_array_equal(buffers.face_index, looped[1].face_index)
-    np.testing.assert_allclose(buffers.rgb, looped[1].rgb, atol=1e-5)
-    np.testing.assert_allclose(buffers.alpha, looped[1].alpha, atol=1e-5)
+    # Squared distances over sigma have 1 / sigma times the rounding.
+    tolerance = 1e-4 if mode == "soft" else 1e-5
+    np.testing.assert_allclose(buffers.rgb, looped[1].rgb, atol=tolerance)
+    np.testing.assert_allclose(buffers.alpha, looped[1].alpha, atol=tolerance)
     np.testing.assert_allclose(gradient, looped[0], rtol=1e-3, atol=1e-3)
     assert np.abs(gradient).max() > 1
 

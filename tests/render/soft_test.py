@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from ivg.geometry.camera import homogeneous_px
 from ivg.render.pipeline import render
@@ -152,7 +152,6 @@ def derivatives(vertices, tangent, cotangent):
     return jax.jvp(both, (vertices,), (tangent,))
 
 
-@settings(deadline=None)
 @given(soups())
 def test_derivatives_are_finite(vertices):
     tangent = np.roll(vertices, 1).clip(-1, 1)
