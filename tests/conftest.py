@@ -1,5 +1,12 @@
-"""Settings of all tests: two CPU devices; warnings are errors (pyproject.toml)."""
+"""Settings of all tests: two CPU devices; warnings are errors (pyproject.toml).
 
+`pytest --hypothesis-profile=thorough` tries 1000 examples where a test names no number.
+"""
+
+import hypothesis
 import jax
 
 jax.config.update("jax_num_cpu_devices", 2)
+hypothesis.settings.register_profile("quick", max_examples=30, deadline=None)
+hypothesis.settings.register_profile("thorough", max_examples=1000, deadline=None)
+hypothesis.settings.load_profile("quick")

@@ -55,6 +55,29 @@ def face_planes(
     Source: Olano and Greer, Triangle scan conversion using 2D homogeneous
     coordinates, 1997, equation (4).
     """
+    corners, lines, origin = edge_functions(vertices, faces, height, width)
+    determinant = jnp.sum(corners[2] * lines[2], 0)
+    planes = lines * safe_divide(1.0, determinant)
+    return jnp.moveaxis(planes, (0, 1), (2, 1)), origin.T
+
+
+def edge_functions(
+    vertices: Array, faces: Array, height: int, width: int
+) -> tuple[Array, Array, Array]:
+    """The lines through the sides of faces, as affine functions of the image.
+
+    Args:
+      vertices: `[V, 3]` homogeneous pixel coordinates.
+      faces: `[F, 3]` int32.
+      height: image rows.
+      width: image columns.
+
+    Returns:
+      `[3, 3, F]` the three corners with the origin moved, components first;
+      `[3, 3, F]` per corner slopes in x and y and value at the origin of the line
+      through the other two; and `[2, F]` origins (no gradient). The sum over the
+      corners of their depth times their value is the determinant.
+    """
     corners = gather_planes(vertices, faces.T)
     origin = _origin(jax.lax.stop_gradient(corners), height, width)
     w = corners[2]
@@ -62,9 +85,7 @@ def face_planes(
     u1, v1, w1 = (jnp.roll(x, -1, 0) for x in (u, v, w))
     u2, v2, w2 = (jnp.roll(x, -2, 0) for x in (u, v, w))
     lines = v1 * w2 - w1 * v2, w1 * u2 - u1 * w2, u1 * v2 - v1 * u2
-    determinant = jnp.sum(w * lines[2], 0)
-    planes = jnp.stack(lines) * safe_divide(1.0, determinant)
-    return jnp.moveaxis(planes, (0, 1), (2, 1)), origin.T
+    return jnp.stack([u, v, w]), jnp.stack(lines), origin
 
 
 def _origin(corners: Array, height: int, width: int) -> Array:
@@ -141,6 +162,7 @@ def interpolate(planes: Array, fragments: Fragments) -> Array:
 __all__ = [
     "Fragments",
     "attribute_planes",
+    "edge_functions",
     "face_planes",
     "interpolate",
     "interpolate_over_depth",

@@ -1,15 +1,15 @@
 """The renderer: visibility, interpolation, shading, composition."""
 
-from collections.abc import Callable
-
-import jax
 import jax.numpy as jnp
 from flax import struct
 
-from ivg.geometry.camera import crop_rows, homogeneous_px
+from ivg.geometry.camera import homogeneous_px
 from ivg.render.antialias import antialias
 from ivg.render.fragments import interpolate, make_fragments
+from ivg.render.layers import FAR_M, aggregate, render_layers
+from ivg.render.rows import crop_scene, map_rows
 from ivg.render.shading import Shader, lambert
+from ivg.render.soft import render_soft
 from ivg.render.surface import (
     MeshPlanes,
     mesh_planes,
@@ -19,10 +19,9 @@ from ivg.render.surface import (
 from ivg.render.visibility import edge_visibility, visibility
 from ivg.scene.graph import Scene, world_mesh
 from ivg.scene.mesh import Mesh
-from ivg.typing import Array, PyTree
+from ivg.typing import Array
 
-MODES = ("antialias", "hard")
-_BLOCK_PIXELS = 1 << 17  # some planes of this size fit into a cache
+MODES = ("antialias", "hard", "soft", "layers")
 
 
 @struct.dataclass
@@ -39,8 +38,8 @@ class Buffers:
       face_index: `[H, W]` int32 face of `world_mesh(scene)`, -1 for background.
       barycentrics: `[H, W, 3]`, zero for background.
 
-    With antialiasing, `rgb` and `alpha` are continuous in the geometry; the other
-    buffers are those of the surface at the pixel centre.
+    Except in mode "hard", `rgb` and `alpha` blend several surfaces; the other
+    buffers are those of the nearest surface at the pixel centre.
     """
 
     rgb: Array
@@ -56,59 +55,103 @@ def render(
     scene: Scene,
     *,
     mode: str = "antialias",
+    num_layers: int = 8,
+    sigma: Array = 1e-4,
+    gamma: Array = 1e-4,
+    tau: Array = 1e-2,
+    far: Array = FAR_M,
     shader: Shader = lambert,
     cull: str = "none",
     backend: str | None = None,
 ) -> Buffers:
     """Renders a scene.
 
+    The modes differ in what moves when a surface moves:
+
+    - "antialias": edges move continuously; the picture is a sharp one.
+    - "hard": samples at the pixel centres, whose gradient misses the motion of
+      edges.
+    - "soft": faces spread beyond their outlines (`ivg.render.soft`).
+    - "layers": surfaces behind others shine through (`ivg.render.layers`).
+
     Args:
       scene: scene with `N` nodes; its camera fixes the size of the image.
-      mode: "antialias", or "hard" for samples at the pixel centres, whose
-        gradient misses the motion of edges.
+      mode: "antialias", "hard", "soft" or "layers".
+      num_layers: surfaces that blend at a pixel, for "soft" and "layers" (static).
+      sigma: `[]` blur of outlines for "soft", in halves of the picture's height
+        squared.
+      gamma: `[]` temperature of depth for "soft".
+      tau: `[]` temperature of depth for "layers"; zero is a hard render.
+      far: `[]` depth at which surfaces fade into the background, for "soft" and
+        "layers", metres.
       shader: from visible surfaces and lights to radiance.
       cull: "none", or "back" or "front" to leave out the faces turned that way.
       backend: "cpu", "reference", or None for the platform's best.
 
     Returns:
       `Buffers`. `rgb`, `alpha`, `depth`, `normal` and `barycentrics` are
-      differentiable (vjp, jvp, second order) in every float of the scene.
+      differentiable (vjp, jvp, second order) in every float of the scene, `rgb` and
+      `alpha` in `sigma`, `gamma`, `tau` and `far` too.
 
     Raises:
-      ValueError: for an unknown mode, culling or backend.
+      ValueError: for an unknown mode, culling or backend, or no layers.
     """
     if mode not in MODES:
         raise ValueError(f"mode must be one of {MODES}, got {mode!r}")
-    camera, mesh = scene.camera, world_mesh(scene)
-    vertices = homogeneous_px(camera, mesh.vertices)
+    if num_layers < 1:
+        raise ValueError(f"num_layers must be positive, got {num_layers}")
+    common = {"shader": shader, "cull": cull, "backend": backend}
+    mesh = world_mesh(scene)
+    buffers = _render_hard(scene, mesh, **common)
+    if mode == "hard":
+        return buffers
+    if mode == "antialias":
+        rgb, alpha = _antialias(scene, mesh, buffers, shader, backend)
+    elif mode == "soft":
+        rgb, alpha = render_soft(
+            scene, num_layers=num_layers, sigma=sigma, gamma=gamma, far=far, **common
+        )
+    else:
+        layers = render_layers(scene, num_layers=num_layers, **common)
+        near = scene.camera.near
+        rgb, alpha = aggregate(layers, scene.background, tau, near=near, far=far)
+    return buffers.replace(rgb=rgb, alpha=alpha)
+
+
+def _render_hard(
+    scene: Scene, mesh: Mesh, shader: Shader, cull: str, backend: str | None
+) -> Buffers:
+    camera = scene.camera
     face_index = visibility(
-        vertices, mesh.faces, mesh.face_mask, near=camera.near, height=camera.height,
-        width=camera.width, cull=cull, backend=backend,
+        homogeneous_px(camera, mesh.vertices), mesh.faces, mesh.face_mask,
+        near=camera.near, height=camera.height, width=camera.width, cull=cull,
+        backend=backend,
     )  # fmt: skip
     planes = mesh_planes(camera, mesh, scene.material)
 
     def shade(first_row, index):
-        shift = jnp.array([0.0, 1.0], vertices.dtype) * first_row
-        return _shade(
-            scene.replace(camera=crop_rows(camera, first_row, index.shape[1])),
-            planes.replace(origin=planes.origin - shift),
-            index,
-            shader,
-        )
+        parts = crop_scene(scene, planes, first_row, index.shape[1])
+        return _shade(*parts, index, shader)
 
-    buffers = map_rows(shade, face_index)
-    if mode == "hard":
-        return buffers
+    return map_rows(shade, face_index)
+
+
+def _antialias(
+    scene: Scene, mesh: Mesh, buffers: Buffers, shader: Shader, backend: str | None
+) -> tuple[Array, Array]:
+    """Colour and coverage, continuous in the geometry."""
+    vertices = homogeneous_px(scene.camera, mesh.vertices)
     edge_code = edge_visibility(
         vertices, mesh.faces, _node_of_face(scene, mesh), mesh.edges, mesh.edge_sharp,
-        mesh.edge_mask, face_index, near=camera.near, backend=backend,
+        mesh.edge_mask, buffers.face_index[None], near=scene.camera.near,
+        backend=backend,
     )  # fmt: skip
     colours = shader(surface_at_vertices(scene, mesh), scene.lights).T
     opaque = jnp.ones_like(colours[:, :1])
     edges = vertices, mesh.edges, edge_code
-    return buffers.replace(
-        rgb=antialias(buffers.rgb, *edges, colours),
-        alpha=antialias(buffers.alpha[..., None], *edges, opaque)[..., 0],
+    return (
+        antialias(buffers.rgb, *edges, colours),
+        antialias(buffers.alpha[..., None], *edges, opaque)[..., 0],
     )
 
 
@@ -130,36 +173,10 @@ def _shade(scene: Scene, planes: MeshPlanes, index: Array, shader: Shader) -> Bu
     )
 
 
-def map_rows(function: Callable[[Array, Array], PyTree], face_index: Array) -> PyTree:
-    """Works on a picture in blocks of rows, so that what is in between stays small.
-
-    Derivatives work block by block too, and compute what they need again.
-
-    Args:
-      function: `(first_row, face_index [K, R, W]) -> pytree` of arrays `[R, ...]`.
-      face_index: `[K, H, W]` int32.
-
-    Returns:
-      The pytree of arrays `[H, ...]`.
-    """
-    num_layers, height, width = face_index.shape
-    rows = max(_BLOCK_PIXELS // (num_layers * width), 1)
-    if rows >= height:
-        return function(jnp.zeros((), jnp.int32), face_index)
-    blocks = -(-height // rows)
-    padding = [(0, 0), (0, blocks * rows - height), (0, 0)]
-    padded = jnp.pad(face_index, padding, constant_values=-1)
-    split = jnp.moveaxis(padded.reshape(num_layers, blocks, rows, width), 1, 0)
-    first_rows = rows * jnp.arange(blocks, dtype=jnp.int32)
-    block = jax.checkpoint(lambda args: function(*args), prevent_cse=False)
-    parts = jax.lax.map(block, (first_rows, split))
-    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:height], parts)
-
-
 def _node_of_face(scene: Scene, mesh: Mesh) -> Array:
     num_nodes = scene.nodes.mask.shape[0]
     nodes = jnp.arange(num_nodes, dtype=jnp.int32)
     return jnp.repeat(nodes, mesh.faces.shape[0] // num_nodes)
 
 
-__all__ = ["MODES", "Buffers", "map_rows", "render"]
+__all__ = ["MODES", "Buffers", "render"]

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivg.geometry.camera import make_camera
-from ivg.render.pipeline import MODES, render
+from ivg.render.pipeline import render
 from ivg.scene import appearance, graph, library, mesh
 
+MODES = ("antialias", "hard")  # soft_test.py and layers_test.py see to the others
 SIZE = 24
 STEP = 1e-6
 

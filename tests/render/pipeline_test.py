@@ -12,6 +12,8 @@ from ivg.scene import appearance, graph
 from ivg.scene.shapes.families import primitive_library
 
 SIZE = 32
+# Colder depths are beyond float32; with a wider reach rounding chooses the faces.
+OPTIONS = {"sigma": 1e-5, "gamma": 1e-1, "tau": 1e-1}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def test_vmap_over_different_scenes_equals_loop(shapes, mode):
 
     def total(position, scene):
         scene = scene.replace(nodes=scene.nodes.replace(position=position))
-        buffers = render(scene, mode=mode)
+        buffers = render(scene, mode=mode, **OPTIONS)
         return jnp.sum(buffers.rgb * weights), buffers
 
     derive = jax.grad(total, has_aux=True)
@@ -65,8 +67,10 @@ def test_vmap_over_different_scenes_equals_loop(shapes, mode):
     batch = stack(scenes)
     gradient, buffers = many(batch.nodes.position, batch)
     np.testing.assert_array_equal(buffers.face_index, looped[1].face_index)
-    np.testing.assert_allclose(buffers.rgb, looped[1].rgb, atol=1e-5)
-    np.testing.assert_allclose(buffers.alpha, looped[1].alpha, atol=1e-5)
+    # Squared distances over sigma have 1 / sigma times the rounding.
+    tolerance = 1e-4 if mode == "soft" else 1e-5
+    np.testing.assert_allclose(buffers.rgb, looped[1].rgb, atol=tolerance)
+    np.testing.assert_allclose(buffers.alpha, looped[1].alpha, atol=tolerance)
     np.testing.assert_allclose(gradient, looped[0], rtol=1e-3, atol=1e-3)
     assert np.abs(gradient).max() > 1
 
@@ -76,7 +80,7 @@ def test_backends_give_the_same_picture_and_gradient(shapes, mode):
     scene = make_scene(shapes, 1, num_nodes=2)
 
     def total(scene, backend):
-        return jnp.sum(render(scene, mode=mode, backend=backend).rgb ** 2)
+        return jnp.sum(render(scene, mode=mode, backend=backend, **OPTIONS).rgb ** 2)
 
     derive = jax.jit(
         jax.value_and_grad(total, allow_int=True), static_argnames="backend"
@@ -206,7 +210,8 @@ def test_shader_is_an_argument(shapes):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mode": "soft"}, "mode must be one of"),
+        ({"mode": "fuzzy"}, "mode must be one of"),
+        ({"mode": "layers", "num_layers": 0}, "num_layers must be positive"),
         ({"cull": "all"}, "cull must be one of"),
         ({"backend": "tpu"}, "backend must be one of"),
     ],
