@@ -19,7 +19,12 @@ from experiments.benchmark.scenes import (
     LIGHT,
     Soup,
 )
-from ivg.geometry.camera import homogeneous_px, look_at
+from ivg.geometry.camera import (
+    homogeneous_px,
+    look_at,
+    pixel_centres,
+    ray_directions,
+)
 from ivg.render.pipeline import render
 from ivg.render.visibility import visibility
 from ivg.scene.appearance import make_lights
@@ -28,17 +33,19 @@ from ivg.scene.library import make_library
 from ivg.scene.mesh import make_mesh, vertex_normals
 
 Timed = dict[str, Callable[[], object]]
+OPTIONS = {"soft": {"num_layers": 8}, "layers": {"num_layers": 4}}
 
 
-def make_ivg(soup: Soup, mode: str) -> Timed:
-    """This library.
+def make_picture(soup: Soup, mode: str, **options) -> tuple[Callable, jax.Array]:
+    """The picture of a scene as a function of its vertices.
 
     Args:
       soup: scene.
-      mode: "antialias" or "hard".
+      mode: of `render`; "soft" with 8 layers, "layers" with 4.
+      **options: of `render`.
 
     Returns:
-      `forward`, `forward_backward` and `visibility`.
+      Function `[V, 3] -> [H, W, 3]`, and the vertices.
     """
     mesh = make_mesh(soup.vertices, soup.faces)
     library = make_library({"soup": [mesh]})
@@ -56,22 +63,83 @@ def make_ivg(soup: Soup, mode: str) -> Timed:
             vertices=vertices[None], normals=vertex_normals(vertices, mesh.faces)[None]
         )
         placed = scene.replace(library=library.replace(mesh=moved))
-        return render(placed, mode=mode).rgb
+        return render(placed, mode=mode, **OPTIONS.get(mode, {}), **options).rgb
 
-    def faces_seen(vertices):
-        return visibility(
-            homogeneous_px(camera, vertices), mesh.faces, mesh.face_mask,
-            near=camera.near, height=soup.size, width=soup.size,
-        )  # fmt: skip
+    return picture, mesh.vertices
 
-    forward, seen = jax.jit(picture), jax.jit(faces_seen)
+
+def make_ivg(soup: Soup, mode: str, **options) -> Timed:
+    """This library.
+
+    Args:
+      soup: scene.
+      mode: of `render`; "soft" with 8 layers, "layers" with 4.
+      **options: of `render`.
+
+    Returns:
+      `forward` and `forward_backward`.
+    """
+    picture, vertices = make_picture(soup, mode, **options)
+    forward = jax.jit(picture)
     both = jax.jit(jax.value_and_grad(lambda v: jnp.sum(picture(v))))
     block = jax.block_until_ready
     return {
-        "forward": lambda: block(forward(mesh.vertices)),
-        "forward_backward": lambda: block(both(mesh.vertices)),
-        "visibility": lambda: block(seen(mesh.vertices)),
+        "forward": lambda: block(forward(vertices)),
+        "forward_backward": lambda: block(both(vertices)),
     }
+
+
+def make_visibility(soup: Soup, num_layers: int = 1) -> Timed:
+    """The rasterizer alone.
+
+    Args:
+      soup: scene.
+      num_layers: number of layers.
+
+    Returns:
+      `visibility`.
+    """
+    camera = look_at(
+        EYE, (0, 0, 0), height=soup.size, width=soup.size, fov_rad=np.deg2rad(FOV_DEG)
+    )
+    vertices = homogeneous_px(camera, jnp.asarray(soup.vertices))
+    faces, mask = jnp.asarray(soup.faces), jnp.ones(len(soup.faces), bool)
+
+    @jax.jit
+    def seen(vertices):
+        return visibility(
+            vertices, faces, mask, near=camera.near, height=soup.size,
+            width=soup.size, num_layers=num_layers,
+        )  # fmt: skip
+
+    return {"visibility": lambda: jax.block_until_ready(seen(vertices))}
+
+
+def make_embree(soup: Soup) -> Timed:
+    """Embree's ray casting by trimesh: the first face at each pixel, no shading.
+
+    Args:
+      soup: scene.
+
+    Returns:
+      `visibility`.
+
+    Raises:
+      ImportError: if it is not installed.
+    """
+    import trimesh
+    from trimesh.ray.ray_pyembree import RayMeshIntersector
+
+    camera = look_at(
+        EYE, (0, 0, 0), height=soup.size, width=soup.size, fov_rad=np.deg2rad(FOV_DEG)
+    )
+    pixels = pixel_centres(soup.size, soup.size).reshape(-1, 2)
+    rays = np.asarray(ray_directions(camera, pixels), np.float64)
+    origins = np.broadcast_to(np.asarray(camera.position, np.float64), rays.shape)
+    caster = RayMeshIntersector(
+        trimesh.Trimesh(soup.vertices, soup.faces, process=False)
+    )
+    return {"visibility": lambda: caster.intersects_first(origins, rays)}
 
 
 def make_deodr(soup: Soup) -> Timed:
@@ -170,4 +238,13 @@ def make_mitsuba(soup: Soup) -> Timed:
     return {"forward": forward, "forward_backward": both}
 
 
-__all__ = ["Timed", "make_deodr", "make_ivg", "make_mitsuba"]
+__all__ = [
+    "OPTIONS",
+    "Timed",
+    "make_deodr",
+    "make_embree",
+    "make_ivg",
+    "make_mitsuba",
+    "make_picture",
+    "make_visibility",
+]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from experiments.benchmark import contestants
+from experiments.benchmark import contestants, scaling
 from experiments.benchmark.scenes import make_soup
 from ivg.io.atomic import check_writable_folder, write_atomic
 from ivg.io.errors import InputError
@@ -27,26 +27,35 @@ class Config:
       sizes: sides of the pictures.
       rounds: rounds in which every contestant runs once.
       peers: other renderers, left out where they are not installed.
+      batches: numbers of scenes that are rendered at once.
+      layers: numbers of layers that are rasterized.
     """
 
     sizes: tuple[int, ...] = (128, 256, 512, 1024)
     rounds: int = 15
-    peers: tuple[str, ...] = ("deodr",)
+    peers: tuple[str, ...] = ("deodr", "mitsuba", "embree")
+    batches: tuple[int, ...] = (1, 8, 64, 256)
+    layers: tuple[int, ...] = (1, 4, 8, 16, 64)
 
 
 PRESETS = {
-    "smoke": Config(sizes=(64,), rounds=2, peers=()),
+    "smoke": Config(sizes=(64,), rounds=2, peers=(), batches=(1, 8), layers=(1, 4)),
     "cpu": Config(),
-    "paper": Config(rounds=51, peers=("deodr", "mitsuba")),
+    "paper": Config(rounds=51),
 }
-_PEERS = {"deodr": contestants.make_deodr, "mitsuba": contestants.make_mitsuba}
+_PEERS = {
+    "deodr": contestants.make_deodr,
+    "mitsuba": contestants.make_mitsuba,
+    "embree": contestants.make_embree,
+}
+_MODES = ("antialias", "hard", "soft", "layers")
 
 
 def make_config(preset: str) -> Config:
     """A preset.
 
     Args:
-      preset: "smoke", "cpu" or "paper" (with Mitsuba, and more rounds).
+      preset: "smoke", "cpu" or "paper" (more rounds).
 
     Returns:
       `Config`.
@@ -68,8 +77,9 @@ def run(config: Config, output: str) -> dict[str, float]:
 
     Returns:
       `ratio_{peer}_forward_{size}` and `ratio_{peer}_forward_backward_{size}`, our
-      antialiased time over theirs, `ratio_{peer}_hard_...` for the hard mode, and
-      `ms_{who}_{what}_{size}`, medians in milliseconds.
+      antialiased time over theirs, `ratio_{peer}_hard_...` for the hard mode;
+      `vmap_gain_64`, `reference_over_cpu_256`, `bytes_per_pixel_layer_512_k8` (soft)
+      and `surfel_128_ms`; and medians in milliseconds, `ms_{who}_{what}_{size}`.
 
     Raises:
       InputError: if the folder cannot be written.
@@ -80,17 +90,46 @@ def run(config: Config, output: str) -> dict[str, float]:
         timed = _contestants(config, size)
         for (who, what), times in _time_in_turn(timed, config.rounds).items():
             medians[who, what, size] = float(np.median(times))
-    metrics = _ratios(medians) | {
-        f"ms_{who}_{what}_{size}": value for (who, what, size), value in medians.items()
-    }
-    _write(Path(output), metrics, medians)
+    growth = _growth(config)
+    metrics = (
+        _ratios(medians)
+        | growth
+        | {
+            f"ms_{who}_{what}_{size}": value
+            for (who, what, size), value in medians.items()
+        }
+    )
+    _write(Path(output), metrics, medians, growth)
     return metrics
+
+
+def _growth(config: Config) -> dict[str, float]:
+    """Batches, layers, memory, surfels and the reference backend, in one dict."""
+    rounds, size = max(config.rounds // 2, 2), min(256, *config.sizes)
+    batches = scaling.time_batches(config.batches, rounds)
+    layers = scaling.time_layers(size, config.layers, rounds)
+    most = max(config.batches)
+    memory_px = min(512, max(config.sizes))
+    return {
+        "vmap_gain_64": batches[0] / batches[min(most, 64)],
+        f"reference_over_cpu_{size}": scaling.reference_over_cpu(size, rounds),
+        f"bytes_per_pixel_layer_{memory_px}_k8": scaling.bytes_per_pixel_layer(
+            memory_px, "soft", 8
+        ),
+        f"bytes_per_pixel_layer_{memory_px}_layers4": scaling.bytes_per_pixel_layer(
+            memory_px, "layers", 4
+        ),
+        "surfel_128_ms": scaling.surfel_ms(128, 4 * rounds),
+        **{f"ms_per_scene_{n or 'alone'}": value for n, value in batches.items()},
+        **{f"ms_visibility_{size}_k{k}": value for k, value in layers.items()},
+    }
 
 
 def _contestants(config: Config, size: int) -> dict[tuple[str, str], Callable]:
     """All functions to be timed, by renderer and task."""
     soup = make_soup(size)
-    found = {mode: contestants.make_ivg(soup, mode) for mode in ("antialias", "hard")}
+    found = {mode: contestants.make_ivg(soup, mode) for mode in _MODES}
+    found["ivg"] = contestants.make_visibility(soup)
     for peer in config.peers:
         try:
             found[peer] = _PEERS[peer](soup)
@@ -115,7 +154,7 @@ def _ratios(medians) -> dict[str, float]:
     """Our medians over those of the peers."""
     ratios = {}
     for (who, what, size), value in medians.items():
-        if who in _PEERS:
+        if who in _PEERS and what != "visibility":
             for mode, name in (("antialias", ""), ("hard", "hard_")):
                 ours = medians[mode, what, size]
                 ratios[f"ratio_{who}_{name}{what}_{size}"] = ours / value
@@ -154,22 +193,32 @@ def table(medians) -> str:
     """
     sizes = sorted({size for _, _, size in medians})
     rows = dict.fromkeys((who, what) for who, what, _ in medians)
-    names = {"antialias": "ivg, antialiased", "hard": "ivg, hard"}
+    names = {
+        "antialias": "ivg, antialiased",
+        "hard": "ivg, hard",
+        "soft": "ivg, soft, 8 layers",
+        "layers": "ivg, 4 layers",
+    }
     lines = [
         "| median milliseconds | " + " | ".join(f"{s}²" for s in sizes) + " |",
         "|---" * (len(sizes) + 1) + "|",
     ]
     for who, what in rows:
-        if (who, what) == ("hard", "visibility"):
-            continue
         cells = " | ".join(f"{medians[who, what, s]:.2f}" for s in sizes)
-        label = "ivg" if what == "visibility" else names.get(who, who)
+        label = names.get(who, who)
         lines.append(f"| {label}: {what.replace('_', ' + ')} | {cells} |")
     return "\n".join([*lines, "", f"Machine: {describe_machine()}.", ""])
 
 
-def _write(folder: Path, metrics, medians) -> None:
-    write_atomic(folder / "benchmark.md", table(medians))
+def _growth_table(growth: dict[str, float]) -> str:
+    lines = ["| how it grows | |", "|---|---|"]
+    lines += [f"| `{name}` | {value:.3g} |" for name, value in growth.items()]
+    return "\n".join([*lines, ""])
+
+
+def _write(folder: Path, metrics, medians, growth) -> None:
+    page = table(medians) + "\n" + _growth_table(growth)
+    write_atomic(folder / "benchmark.md", page)
     sizes = sorted({size for _, _, size in medians})
     rows = dict.fromkeys((who, what) for who, what, _ in medians)
     curves = {
@@ -177,6 +226,7 @@ def _write(folder: Path, metrics, medians) -> None:
             [medians[who, what, s] for s in sizes]
         )
         for who, what in rows
+        if what != "forward"
     }
     figure = curves_png(curves, x_label="scene", y_label="milliseconds", log=True)
     write_atomic(folder / "benchmark.png", figure)
