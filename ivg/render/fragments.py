@@ -13,6 +13,8 @@ from ivg.render.gather import gather_planes
 from ivg.render.planes import evaluate_planes
 from ivg.typing import Array
 
+_LEAST_DETERMINANT = 1e-12  # below, second derivatives of its inverse overflow
+
 
 @struct.dataclass
 class Fragments:
@@ -50,14 +52,15 @@ def face_planes(
     Returns:
       `[F, 3, 3]` per corner the slopes in x and y and the value at the origin, and
       `[F, 2]` origins (no gradient). Planes are zero, with zero gradient, for a face
-      seen exactly edge-on.
+      seen edge-on.
 
     Source: Olano and Greer, Triangle scan conversion using 2D homogeneous
     coordinates, 1997, equation (4).
     """
     corners, lines, origin = edge_functions(vertices, faces, height, width)
     determinant = jnp.sum(corners[2] * lines[2], 0)
-    planes = lines * safe_divide(1.0, determinant)
+    visible = jnp.abs(determinant) > _LEAST_DETERMINANT
+    planes = lines * safe_divide(1.0, jnp.where(visible, determinant, 0))
     return jnp.moveaxis(planes, (0, 1), (2, 1)), origin.T
 
 

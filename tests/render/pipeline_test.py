@@ -13,7 +13,7 @@ from ivg.scene.shapes.families import primitive_library
 
 SIZE = 32
 # Colder depths are beyond float32; with a wider reach rounding chooses the faces.
-OPTIONS = {"sigma": 1e-5, "gamma": 1e-1, "tau": 1e-1}
+OPTIONS = {"sigma": 1e-6, "gamma": 1e-1, "tau": 1e-1}
 
 
 @pytest.fixture(scope="module")
