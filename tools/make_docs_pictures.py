@@ -1,9 +1,8 @@
 """Makes the pictures of docs/ and README.md.
 
 python -m experiments.explain --output=OUT/coffee
-for i in 0 1 2; do python -m experiments.explain --output=OUT/tabletop_$i \
-    --image=assets/pictures/tabletop_$i.png --truth=assets/pictures/tabletop_$i.json \
-    --objects=CLASSES; done   # the classes in its .json, in that order
+python -m experiments.explain --output=OUT/tabletop_0 \
+    --image=assets/pictures/tabletop_0.png --truth=assets/pictures/tabletop_0.json
 python -m experiments.refine_tabletop --output=OUT/refine_tabletop
 python tools/make_docs_pictures.py --outputs=OUT --docs=docs
 """
@@ -33,8 +32,6 @@ COPIED = {
     "coffee/summary.png": "summary.png",
     "coffee/overlay.png": "overlay.png",
     "tabletop_0/summary.png": "tabletop_0.png",
-    "tabletop_1/summary.png": "tabletop_1.png",
-    "tabletop_2/summary.png": "tabletop_2.png",
     "refine_tabletop/scenes.png": "refined.png",
 }
 CELL_PX = 160
