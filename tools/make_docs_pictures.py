@@ -39,7 +39,7 @@ CELL_PX = 160
 
 def shape_pictures(library: MeshLibrary) -> dict[str, list[np.ndarray]]:
     """Every shape of a library but the ground, by class, from a little above."""
-    camera = look_at((0.5, 1.2, 1.7), (0, 0.3, 0), height=CELL_PX, width=CELL_PX)
+    camera = look_at((0.6, 1.5, 2.1), (0, 0.5, 0), height=CELL_PX, width=CELL_PX)
     lights = make_lights(0.35, [[-0.3, 0.75, 0.59]], [[0.6] * 3])
 
     @jax.jit
