@@ -82,7 +82,7 @@ def render_layers(
         near=camera.near, height=camera.height, width=camera.width,
         num_layers=num_layers, cull=cull, backend=backend,
     )  # fmt: skip
-    planes = mesh_planes(camera, mesh)
+    planes = mesh_planes(camera, mesh, scene.material)
     faces_per_node = mesh.faces.shape[0] // scene.nodes.mask.shape[0]
 
     def shade(first_row, index):

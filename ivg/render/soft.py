@@ -28,8 +28,15 @@ from ivg.render.layers import FAR_M, nearness, softmax_weights
 from ivg.render.planes import evaluate_planes
 from ivg.render.rows import crop_origin, crop_scene, map_rows
 from ivg.render.shading import Shader, lambert
-from ivg.render.surface import MeshPlanes, Surface, mesh_planes, surface_from_fragments
+from ivg.render.surface import (
+    MeshPlanes,
+    Surface,
+    mesh_planes,
+    surface_albedo,
+    surface_from_fragments,
+)
 from ivg.render.visibility import visibility
+from ivg.scene.appearance import Material
 from ivg.scene.graph import Scene, world_mesh
 from ivg.scene.mesh import Mesh
 from ivg.typing import Array
@@ -54,6 +61,7 @@ class SoftPlanes:
       depth: `[F, 3]` metres, depth of the corners.
       normals: `[F, 9]` normals at the corners.
       uv: `[F, 6]` texture coordinates at the corners.
+      colours: `[F, 9]` vertex colours at the corners, if any.
     """
 
     origin: Array
@@ -63,6 +71,7 @@ class SoftPlanes:
     depth: Array
     normals: Array
     uv: Array
+    colours: Array | None = None
 
 
 @struct.dataclass
@@ -95,16 +104,20 @@ def reach_px(sigma: Array, height: int) -> Array:
     return jnp.sqrt(_REACH * jnp.maximum(sigma, 0)) * height / 2
 
 
-def soft_planes(camera: Camera, mesh: Mesh) -> SoftPlanes:
+def soft_planes(camera: Camera, mesh: Mesh, material: Material) -> SoftPlanes:
     """The faces of a mesh seen by a camera.
 
     Args:
       camera: camera.
       mesh: mesh in the world.
+      material: material, with the vertex colours if there are any.
 
     Returns:
-      `SoftPlanes`, differentiable in camera and mesh.
+      `SoftPlanes`, differentiable in camera, mesh and material.
     """
+    colours = material.vertex_colours
+    if colours is not None:
+        colours = colours.reshape(-1, 3)[mesh.faces].reshape(-1, 9)
     vertices = homogeneous_px(camera, mesh.vertices)
     corners, lines, origin = edge_functions(
         vertices, mesh.faces, camera.height, camera.width
@@ -121,6 +134,7 @@ def soft_planes(camera: Camera, mesh: Mesh) -> SoftPlanes:
         depth=corners[2].T,
         normals=mesh.normals[mesh.faces].reshape(-1, 9),
         uv=mesh.uv[mesh.faces].reshape(-1, 6),
+        colours=colours,
     )
 
 
@@ -264,7 +278,8 @@ def soft_picture(
       `[H, W, 3]` linear RGB and `[H, W]` alpha.
     """
     camera, mesh = scene.camera, world_mesh(scene)
-    planes, spread = mesh_planes(camera, mesh), soft_planes(camera, mesh)
+    planes = mesh_planes(camera, mesh, scene.material)
+    spread = soft_planes(camera, mesh, scene.material)
     unit = 2 / camera.height
     reach = (reach_px(sigma, camera.height) * unit) ** 2
 
@@ -290,16 +305,20 @@ def _surface(
 ) -> Surface:  # fmt: skip
     """Surfaces, with attributes of the nearest point of the face."""
     depth = jnp.where(index >= 0, fragments.depth, 0)
-    surface = surface_from_fragments(
-        scene, planes, Fragments(index, planes.origin, depth)
-    )
+    shown = Fragments(index, planes.origin, depth)
+    surface = surface_from_fragments(scene, planes, shown)
 
     def blend(table):
         corners = gather_planes(table, index).reshape(3, -1, *index.shape)
         return jnp.sum(corners * fragments.barycentrics[:, None], 0)
 
-    normal = safe_normalize(blend(spread.normals), 0)
-    return surface.replace(normal=normal, uv=blend(spread.uv))
+    colours = None if spread.colours is None else blend(spread.colours)
+    uv, node_index = blend(spread.uv), surface.node_index
+    return surface.replace(
+        normal=safe_normalize(blend(spread.normals), 0),
+        uv=uv,
+        albedo=surface_albedo(scene, planes, shown, node_index, uv, colours),
+    )
 
 
 def render_soft(

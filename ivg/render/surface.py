@@ -73,23 +73,20 @@ class MeshPlanes:
     mipmaps: Array | None = None
 
 
-def mesh_planes(
-    camera: Camera, mesh: Mesh, material: Material | None = None
-) -> MeshPlanes:
+def mesh_planes(camera: Camera, mesh: Mesh, material: Material) -> MeshPlanes:
     """The planes of a mesh seen by a camera.
 
     Args:
       camera: camera.
       mesh: mesh in the world.
-      material: whose vertex colours and textures to prepare, if any.
+      material: material, with the vertex colours and textures if there are any.
 
     Returns:
       `MeshPlanes`, differentiable in camera, mesh and material.
     """
     vertices = homogeneous_px(camera, mesh.vertices)
     corners, origin = face_planes(vertices, mesh.faces, camera.height, camera.width)
-    colours = None if material is None else material.vertex_colours
-    textures = None if material is None else material.textures
+    colours, textures = material.vertex_colours, material.textures
     if colours is not None:
         colours = attribute_planes(colours.reshape(-1, 3), mesh.faces, corners)
     return MeshPlanes(
@@ -121,23 +118,48 @@ def surface_from_fragments(
     normal = interpolate_over_depth(planes.normals, fragments)
     rays = ray_planes(camera)[:, None]
     uv = interpolate(planes.uv, fragments)
-    albedo = gather_planes(scene.material.albedo, node_index)
+    colours = None
     if planes.colours is not None:
-        albedo = albedo * interpolate(planes.colours, fragments)
-    if planes.mipmaps is not None:
-        slopes = uv_slopes(planes, fragments, uv)
-        albedo = albedo * _textured(
-            scene.material, planes.mipmaps, uv, slopes, node_index
-        )
+        colours = interpolate(planes.colours, fragments)
     return Surface(
         position=camera.position[:, None, None, None] + rays * fragments.depth,
         normal=safe_normalize(normal, 0),
-        albedo=albedo,
+        albedo=surface_albedo(scene, planes, fragments, node_index, uv, colours),
         uv=uv,
         view=jnp.broadcast_to(safe_normalize(-rays, 0), normal.shape),
         node_index=node_index,
         **_shine(scene.material, node_index),
     )
+
+
+def surface_albedo(
+    scene: Scene,
+    planes: MeshPlanes,
+    fragments: Fragments,
+    node_index: Array,
+    uv: Array,
+    colours: Array | None,
+) -> Array:
+    """Reflectance of nodes, times vertex colours, times textures.
+
+    Args:
+      scene: scene.
+      planes: `mesh_planes` of its mesh.
+      fragments: fragments of that mesh.
+      node_index: `[K, H, W]` int32 node of each fragment, -1 for background.
+      uv: `[2, K, H, W]` texture coordinates.
+      colours: `[3, K, H, W]` vertex colours, None for white.
+
+    Returns:
+      `[3, K, H, W]` linear RGB.
+    """
+    albedo = gather_planes(scene.material.albedo, node_index)
+    if colours is not None:
+        albedo = albedo * colours
+    if planes.mipmaps is None:
+        return albedo
+    slopes = uv_slopes(planes, fragments, uv)
+    return albedo * _textured(scene.material, planes.mipmaps, uv, slopes, node_index)
 
 
 def uv_slopes(planes: MeshPlanes, fragments: Fragments, uv: Array) -> Array:
@@ -225,6 +247,7 @@ __all__ = [
     "MeshPlanes",
     "Surface",
     "mesh_planes",
+    "surface_albedo",
     "surface_at_vertices",
     "surface_from_fragments",
     "uv_slopes",

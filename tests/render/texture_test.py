@@ -134,7 +134,7 @@ def plane_scene(textures, *, eye=(0.0, 0.2, 1.0), scale=8.0, **material):
 def test_uv_slopes_are_differences_of_neighbours():
     scene = plane_scene(None)
     camera, mesh = scene.camera, graph.world_mesh(scene)
-    planes = mesh_planes(camera, mesh)
+    planes = mesh_planes(camera, mesh, scene.material)
     index = visibility(
         homogeneous_px(camera, mesh.vertices), mesh.faces, mesh.face_mask,
         near=camera.near, height=SIZE, width=SIZE,
@@ -201,3 +201,16 @@ def test_gradient_by_texels_finds_the_texture():
         texels = texels - 10.0 * slope
     assert value < 1e-3 * first
     np.testing.assert_allclose(texels, target, atol=0.05)
+
+
+def test_all_modes_show_textures_and_vertex_colours():
+    shades = jnp.linspace(0.2, 1, 12).reshape(1, 4, 3)
+    scene = plane_scene(checkerboard()[None], vertex_colours=shades)
+    hard = render(scene, mode="hard")
+    assert np.std(hard.rgb) > 0.1
+    layers = render(scene, mode="layers", num_layers=2, tau=0.0)
+    np.testing.assert_array_equal(layers.rgb, hard.rgb)
+    sharp = {"sigma": 1e-9, "gamma": 1e-6, "far": 100.0}
+    soft = render(scene, mode="soft", num_layers=2, **sharp)
+    near = slice(3 * SIZE // 4, SIZE)  # far texels change within rounding
+    np.testing.assert_allclose(soft.rgb[near], hard.rgb[near], atol=1e-3)
