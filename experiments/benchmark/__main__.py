@@ -3,15 +3,26 @@
 from absl import flags
 
 from experiments.command import run_command
+from experiments.presets import make_config
 
 _PRESET = flags.DEFINE_string("preset", "cpu", "smoke, cpu or paper.")
+_SIZES = flags.DEFINE_multi_integer("sizes", None, "Side of the pictures; repeat it.")
+_PEERS = flags.DEFINE_list("peers", None, "deodr, mitsuba, embree; empty for none.")
+_ROUNDS = flags.DEFINE_integer("rounds", None, "Rounds in which each runs once.")
 _OUTPUT = flags.DEFINE_string("output", "output", "Folder for the results.")
 
 
 def _benchmark():
-    from experiments.benchmark.run import make_config, run
+    from experiments.benchmark.run import PRESETS, check_peers, run
 
-    return run(make_config(_PRESET.value), _OUTPUT.value)
+    config = make_config(
+        PRESETS,
+        _PRESET.value,
+        sizes=_SIZES.value and tuple(_SIZES.value),
+        peers=None if _PEERS.value is None else check_peers(_PEERS.value),
+        rounds=_ROUNDS.value,
+    )
+    return run(config, _OUTPUT.value)
 
 
 if __name__ == "__main__":

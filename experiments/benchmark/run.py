@@ -5,7 +5,7 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -52,21 +52,23 @@ _MODES = ("antialias", "hard", "soft", "layers")
 _MOST_FOR_ALL_MODES = 256  # beyond, the soft mode takes seconds
 
 
-def make_config(preset: str) -> Config:
-    """A preset.
+def check_peers(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of other renderers.
 
     Args:
-      preset: "smoke", "cpu" or "paper" (more rounds).
+      names: names; empty ones are left out.
 
     Returns:
-      `Config`.
+      The names.
 
     Raises:
-      InputError: for an unknown preset.
+      InputError: for an unknown one.
     """
-    if preset not in PRESETS:
-        raise InputError(f"--preset={preset}: name one of {', '.join(PRESETS)}")
-    return PRESETS[preset]
+    given = tuple(name for name in names if name)
+    for name in given:
+        if name not in _PEERS:
+            raise InputError(f"--peers={name}: name some of {', '.join(_PEERS)}")
+    return given
 
 
 def run(config: Config, output: str) -> dict[str, float]:
@@ -106,7 +108,7 @@ def run(config: Config, output: str) -> dict[str, float]:
 
 def _growth(config: Config) -> dict[str, float]:
     """Batches, layers, memory, surfels and the reference backend, in one dict."""
-    rounds, size = max(config.rounds // 2, 2), min(256, *config.sizes)
+    rounds, size = max(config.rounds // 2, 2), min(256, max(config.sizes))
     batches = scaling.time_batches(config.batches, rounds)
     layers = scaling.time_layers(size, config.layers, rounds)
     most = max(config.batches)
@@ -241,4 +243,4 @@ def _write(folder: Path, metrics, medians, growth) -> None:
     write_atomic(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
 
 
-__all__ = ["PRESETS", "Config", "describe_machine", "make_config", "run", "table"]
+__all__ = ["PRESETS", "Config", "check_peers", "describe_machine", "run", "table"]

@@ -3,6 +3,7 @@
 from absl import flags
 
 from experiments.command import run_command
+from experiments.presets import make_config
 
 _MODE = flags.DEFINE_enum("mode", "evaluate", ["evaluate"], "Nothing is trained.")
 _PRESET = flags.DEFINE_string("preset", "cpu", "smoke or cpu.")
@@ -13,9 +14,10 @@ _RENDERS = flags.DEFINE_integer("renders", None, "Renders that a method may make
 
 
 def _refine_pose():
-    from experiments.refine_pose.run import make_config, run
+    from experiments.refine_pose.run import PRESETS, run
 
     config = make_config(
+        PRESETS,
         _PRESET.value,
         num_scenes=_NUM_SCENES.value,
         renders=_RENDERS.value,

@@ -28,7 +28,6 @@ from experiments.refine_pose.problem import (
     sample_problem,
 )
 from ivg.io.atomic import check_writable_folder, write_atomic
-from ivg.io.errors import InputError
 from ivg.refine.gauss_newton import gauss_newton_refiner
 from ivg.refine.gradient import gradient_refiner
 from ivg.refine.leaves import from_units, project, to_units
@@ -81,28 +80,6 @@ PRESETS = {
     ),
     "cpu": Config(),
 }  # fmt: skip
-
-
-def make_config(preset: str, **changes) -> Config:
-    """A preset with some fields replaced.
-
-    Args:
-      preset: "smoke" or "cpu".
-      **changes: fields of `Config`; None keeps that of the preset.
-
-    Returns:
-      `Config`.
-
-    Raises:
-      InputError: for an unknown preset or a value that is not positive.
-    """
-    if preset not in PRESETS:
-        raise InputError(f"--preset={preset}: name one of {', '.join(PRESETS)}")
-    given = {name: value for name, value in changes.items() if value is not None}
-    for name, value in given.items():
-        if name != "seed" and not value > 0:
-            raise InputError(f"--{name}={value}: give a positive number")
-    return dataclasses.replace(PRESETS[preset], **given)
 
 
 def run(config: Config, output: str) -> dict[str, float]:
@@ -418,7 +395,6 @@ __all__ = [
     "best_rate",
     "descent_errors",
     "lbfgs_errors",
-    "make_config",
     "newton_errors",
     "newton_renders",
     "renders_needed",

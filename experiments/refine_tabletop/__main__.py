@@ -3,6 +3,7 @@
 from absl import flags
 
 from experiments.command import run_command
+from experiments.presets import make_config
 
 _MODE = flags.DEFINE_enum("mode", "evaluate", ["evaluate"], "Nothing is trained.")
 _PRESET = flags.DEFINE_string("preset", "cpu", "smoke, cpu or paper.")
@@ -13,9 +14,10 @@ _STEPS = flags.DEFINE_integer("steps", None, "Gradient steps.")
 
 
 def _refine_tabletop():
-    from experiments.refine_tabletop.run import make_config, run
+    from experiments.refine_tabletop.run import PRESETS, run
 
     config = make_config(
+        PRESETS,
         _PRESET.value,
         num_scenes=_NUM_SCENES.value,
         steps=_STEPS.value,

@@ -13,7 +13,6 @@ from tqdm import tqdm
 from ivg.data.tabletop import perturb_tabletop, sample_tabletop
 from ivg.energy.tabletop import display, render_tabletop, tabletop_energy
 from ivg.io.atomic import check_writable_folder, write_atomic
-from ivg.io.errors import InputError
 from ivg.metrics.tabletop import tabletop_errors
 from ivg.refine.gradient import gradient_refiner
 from ivg.refine.refiner import Refinement, refine
@@ -72,28 +71,6 @@ PRESETS = {
     "cpu": Config(),
     "paper": Config(num_scenes=200, batch_size=20, size_px=256, steps=150),
 }
-
-
-def make_config(preset: str, **changes) -> Config:
-    """A preset with some fields replaced.
-
-    Args:
-      preset: "smoke", "cpu" or "paper".
-      **changes: fields of `Config`; None keeps that of the preset.
-
-    Returns:
-      `Config`.
-
-    Raises:
-      InputError: for an unknown preset or a value that is not positive.
-    """
-    if preset not in PRESETS:
-        raise InputError(f"--preset={preset}: name one of {', '.join(PRESETS)}")
-    given = {name: value for name, value in changes.items() if value is not None}
-    for name, value in given.items():
-        if name != "seed" and not value > 0:
-            raise InputError(f"--{name}={value}: give a positive number")
-    return dataclasses.replace(PRESETS[preset], **given)
 
 
 def sample_problem(
@@ -227,7 +204,6 @@ def _write(
 __all__ = [
     "PRESETS",
     "Config",
-    "make_config",
     "median_errors",
     "run",
     "sample_problem",

@@ -11,9 +11,9 @@ import numpy as np
 from flax import struct
 
 from ivg.colour import linear_from_srgb
-from ivg.geometry.camera import Camera, homogeneous_px, ray_directions
+from ivg.geometry.camera import Camera, ray_directions
 from ivg.numerics import safe_divide
-from ivg.render.visibility import visibility
+from ivg.render.visibility import mesh_visibility
 from ivg.scene.graph import world_mesh
 from ivg.scene.library import MeshLibrary, first_shape
 from ivg.scene.tabletop import (
@@ -190,10 +190,7 @@ def _node_index(table: Tabletop, library: MeshLibrary, camera: Camera) -> Array:
     """`[H, W]` node seen at each pixel, -1 for background; objects start at 1."""
     scene = scene_from_tabletop(table, library)
     mesh = world_mesh(scene)
-    face_index = visibility(
-        homogeneous_px(camera, mesh.vertices), mesh.faces, mesh.face_mask,
-        near=camera.near, height=camera.height, width=camera.width,
-    )[0]  # fmt: skip
+    face_index = mesh_visibility(camera, mesh)[0]
     faces_per_node = library.mesh.faces.shape[1]
     return jnp.where(face_index < 0, -1, face_index // faces_per_node)
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from ivg.geometry import rotation
-from ivg.numerics import matmul, safe_divide
+from ivg.numerics import safe_divide, turn
 from ivg.typing import Array
 
 FOV_RAD = math.radians(50.0)
@@ -161,7 +161,7 @@ def camera_from_world(camera: Camera, points: Array) -> Array:
       `[V, 3]` metres, x right, y up, z backward.
     """
     world_from_camera = rotation.matrix_from_quaternion(camera.quaternion)
-    return matmul(points - camera.position, world_from_camera)
+    return turn(points - camera.position, world_from_camera)
 
 
 def homogeneous_px(camera: Camera, points: Array) -> Array:
@@ -228,7 +228,7 @@ def ray_directions(camera: Camera, pixels: Array) -> Array:
     """
     offset = (pixels - camera.principal_point_px) / camera.focal_px
     ray = jnp.stack([offset[:, 0], -offset[:, 1], -jnp.ones_like(offset[:, 0])], -1)
-    return matmul(ray, rotation.matrix_from_quaternion(camera.quaternion).T)
+    return turn(ray, rotation.matrix_from_quaternion(camera.quaternion).T)
 
 
 def ray_planes(camera: Camera) -> Array:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from ivg.geometry import rotation
-from ivg.numerics import matmul, safe_divide
+from ivg.numerics import safe_divide, turn
 from ivg.typing import Array
 
 
@@ -128,7 +128,7 @@ def apply_affine(matrix: Array, points: Array) -> Array:
     Returns:
       `[V, 3]` in full precision.
     """
-    return matmul(points, matrix[:3, :3].T) + matrix[:3, 3]
+    return turn(points, matrix[:3, :3].T) + matrix[:3, 3]
 
 
 __all__ = [

@@ -17,7 +17,7 @@ from ivg.numerics import safe_divide
 from ivg.render.gather import add_planes, gather_planes, list_places
 from ivg.typing import Array
 
-_USUAL_SHARE = 16  # of the pairs of neighbours, at most one in 16 mostly sees an edge
+_USUAL_PAIRS = 8  # that see an edge, at most, per row and column of the picture
 
 
 def edge_ends(vertices: Array, edges: Array, edge_index: Array, colours: Array):
@@ -164,7 +164,7 @@ def antialias(
     colour from the pixel centre; here every silhouette edge of the mesh is traced
     through the image, with its own colour.
     """
-    size = max(edge_code.size // _USUAL_SHARE, 1)
+    size = _USUAL_PAIRS * sum(image.shape[:2])
     pairs = list_places(edge_code.reshape(-1), size + 1)
     blended = jax.lax.cond(
         _holds(pairs[size] < 0),

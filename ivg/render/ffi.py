@@ -26,16 +26,18 @@ from numba import carray, cfunc, njit, types
 from numba.extending import intrinsic
 
 
+jit = numba.njit(error_model="numpy", cache=True)
+
+
 @intrinsic
 def _pointer(typing_context, address, like):
-    """A pointer to numbers of the type of `like`."""
-    signature = types.CPointer(like)(types.int64, like)
+    """A pointer to numbers of the type of `like`, or of what it points to."""
+    pointer = like if isinstance(like, types.CPointer) else types.CPointer(like)
 
-    def codegen(context, builder, sig, args):
-        pointer_type = context.get_value_type(types.CPointer(like))
-        return builder.inttoptr(args[0], pointer_type)
+    def codegen(context, builder, signature, args):
+        return builder.inttoptr(args[0], context.get_value_type(pointer))
 
-    return signature, codegen
+    return pointer(types.int64, like), codegen
 
 
 @njit(inline="always")
@@ -45,7 +47,7 @@ def array(address, shape, like):
     Args:
       address: int64.
       shape: tuple of sizes.
-      like: a number of the type of the entries.
+      like: a number of the type of the entries, or a pointer to such numbers.
 
     Returns:
       C-contiguous array.
@@ -89,6 +91,21 @@ def leading_size(dims, rank, trailing):
 
 
 @njit(inline="always")
+def num_bands(batch, rows, width):
+    """In how many bands of rows pictures are cut.
+
+    Args:
+      batch: number of pictures; four are parts enough by themselves.
+      rows: rows of a picture.
+      width: columns.
+
+    Returns:
+      Up to four, of at least 2 ** 14 pixels: less is not worth a thread.
+    """
+    return 1 if batch >= 4 else max(min(4, rows, rows * width >> 14), 1)
+
+
+@njit(inline="always")
 def answers_metadata(frame):
     """Answers XLA's question for the API version, asked once at registration.
 
@@ -109,20 +126,22 @@ def answers_metadata(frame):
 
 
 _SCHEDULE, _NUM_THREADS, _API_BYTES = 17, 18, 19 * 8
-_NEXT, _PARTS, _DONE, _USERS, _FRAME = range(5)  # words of a job
+_NEXT, _PARTS, _DONE, _USERS, _FRAME, _WORK = range(6)  # words of a job
 _jobs = np.zeros((64, 8), np.int64)
 
 
 @intrinsic
-def _call(typing_context, function, argument):
-    """Calls a C function of one pointer at an address."""
+def _call(typing_context, function, arguments):
+    """Calls a C function of integers and pointers at an address."""
 
     def codegen(context, builder, signature, args):
         word = ir.IntType(64)
-        kind = ir.FunctionType(word, [word])
-        return builder.call(builder.inttoptr(args[0], kind.as_pointer()), [args[1]])
+        kind = ir.FunctionType(word, [word] * len(arguments))
+        address = builder.inttoptr(args[0], kind.as_pointer())
+        words = [builder.extract_value(args[1], i) for i in range(len(arguments))]
+        return builder.call(address, words)
 
-    return types.int64(types.int64, types.int64), codegen
+    return types.int64(types.int64, arguments), codegen
 
 
 @intrinsic
@@ -149,7 +168,7 @@ def _take(typing_context, address):
     return types.uint8(types.int64), codegen
 
 
-@njit
+@jit
 def _find_job(jobs, num):
     """The address of a job that nobody uses, now used by the caller; or zero."""
     for i in range(num):
@@ -159,26 +178,68 @@ def _find_job(jobs, num):
     return 0
 
 
-@njit
+@jit
 def _num_threads(frame):
     api = array(frame[2], (19,), np.int64(0))
     if frame[2] == 0 or api[0] < _API_BYTES:
         return 1
     answer = np.ones(1, np.int64)
     question = np.array([32, 0, frame[3], answer.ctypes.data], np.int64)
-    error = _call(api[_NUM_THREADS], np.int64(question.ctypes.data))
+    error = _call(api[_NUM_THREADS], (np.int64(question.ctypes.data),))
     return answer[0] if error == 0 else 1
 
 
-@njit
+@jit
 def _ask_for_help(frame, job, task, num):
     """Schedules a task `num` times; each is a user of the job until it ends."""
     api = array(frame[2], (19,), np.int64(0))
     request = np.array([40, 0, frame[3], task, job], np.int64)
     for _ in range(num):
         _add(job + 8 * _USERS, 1)
-        if _call(api[_SCHEDULE], np.int64(request.ctypes.data)) != 0:
+        if _call(api[_SCHEDULE], (np.int64(request.ctypes.data),)) != 0:
             _add(job + 8 * _USERS, -1)
+
+
+@jit
+def _work_on(job):
+    """Does parts of a job until there are no more."""
+    words = array(job, (6,), np.int64(0))
+    frame, work, parts = words[_FRAME], words[_WORK], words[_PARTS]
+    part = _add(job + 8 * _NEXT, 1)
+    while part < parts:
+        _call(work, (frame, 0, part))
+        _add(job + 8 * _DONE, 1)
+        part = _add(job + 8 * _NEXT, 1)
+
+
+def _task(job):
+    """What a thread of XLA's does that comes to help."""
+    _work_on(job)
+    _add(job + 8 * _USERS, -1)
+
+
+@jit
+def _answer(address, prepare, work, task, jobs, num_jobs):
+    """Answers one call of XLA's; all arguments are addresses but the last."""
+    frame = array(address, (32,), np.int64(0))
+    if answers_metadata(frame):
+        return 0
+    parts = _call(prepare, (address, 0))
+    helpers = min(_num_threads(frame), parts) - 1 if parts > 1 else 0
+    job = _find_job(jobs, num_jobs) if helpers > 0 else 0
+    if job == 0:
+        for part in range(parts):
+            _call(work, (address, 0, part))
+        return 0
+    words = array(job, (6,), np.int64(0))
+    words[_NEXT], words[_PARTS], words[_DONE] = 0, parts, 0
+    words[_FRAME], words[_WORK] = address, work
+    _ask_for_help(frame, job, task, helpers)
+    _work_on(job)
+    while _add(job + 8 * _DONE, 0) < parts:
+        pass
+    _add(job + 8 * _USERS, -1)
+    return 0
 
 
 _lock = threading.Lock()
@@ -189,11 +250,11 @@ def target(prepare: Callable, work: Callable, dtype=np.int32) -> str:
     """The name under which XLA knows a kernel; compiled when first asked for.
 
     Args:
-      prepare: Numba function `(frame, zero) -> parts` of the `[32]` int64 call frame
-        words and a zero of the type below; runs first and says how many parts there
-        are.
-      work: Numba function `(frame, zero, part)` that computes one part of the
-        results in place. Parts run at the same time and in any order.
+      prepare: Python function `(frame, like) -> parts` of the `[32]` int64 words of
+        the call frame and a null pointer to the type below, in what Numba compiles;
+        runs first and says how many parts there are.
+      work: likewise `(frame, like, part)`; computes one part of the results in
+        place. Parts run at the same time and in any order.
       dtype: type that the kernel is compiled for, if it knows several.
 
     Returns:
@@ -205,52 +266,32 @@ def target(prepare: Callable, work: Callable, dtype=np.int32) -> str:
     name = f"ivg_{work.__name__.strip('_')}_{np.dtype(dtype).name}"
     with _lock:
         if name not in _targets:
-            zero = np.dtype(dtype).type(0)
-            _targets[name] = _register(name, prepare, work, zero)
+            like = types.CPointer(numba.from_dtype(np.dtype(dtype)))
+            frame = types.CPointer(types.int64)
+            _targets[name] = _register(
+                name,
+                _c_function(types.int64(frame, like), prepare),
+                _c_function(types.void(frame, like, types.int64), work),
+                _c_function(types.void(types.int64), _task),
+            )
     return name
 
 
-def _register(name: str, prepare: Callable, work: Callable, zero) -> tuple:
-    """Makes a kernel known to XLA; what it returns must be kept alive."""
+def _c_function(signature, function: Callable):
+    return cfunc(signature, nopython=True, cache=True, error_model="numpy")(function)
 
-    @njit
-    def work_on(job):
-        words = array(job, (5,), np.int64(0))
-        frame, parts = array(words[_FRAME], (32,), np.int64(0)), words[_PARTS]
-        part = _add(job + 8 * _NEXT, 1)
-        while part < parts:
-            work(frame, zero, part)
-            _add(job + 8 * _DONE, 1)
-            part = _add(job + 8 * _NEXT, 1)
 
-    @cfunc(types.void(types.int64), nopython=True)
-    def task(job):
-        work_on(job)
-        _add(job + 8 * _USERS, -1)
+def _register(name: str, prepare, work, task) -> tuple:
+    """Makes a kernel known to XLA; what it returns must be kept alive.
 
-    task_address, jobs, num_jobs = task.address, _jobs.ctypes.data, len(_jobs)
+    Only the handler is compiled in every process, for it holds addresses.
+    """
+    addresses = prepare.address, work.address, task.address
+    jobs, num_jobs = _jobs.ctypes.data, len(_jobs)
 
     @cfunc(types.int64(types.int64), nopython=True)
-    def handler(address):
-        frame = array(address, (32,), np.int64(0))
-        if answers_metadata(frame):
-            return 0
-        parts = prepare(frame, zero)
-        helpers = min(_num_threads(frame), parts) - 1 if parts > 1 else 0
-        job = _find_job(jobs, num_jobs) if helpers > 0 else 0
-        if job == 0:
-            for part in range(parts):
-                work(frame, zero, part)
-            return 0
-        words = array(job, (5,), np.int64(0))
-        words[_NEXT], words[_PARTS], words[_DONE] = 0, parts, 0
-        words[_FRAME] = address
-        _ask_for_help(frame, job, task_address, helpers)
-        work_on(job)
-        while _add(job + 8 * _DONE, 0) < parts:
-            pass
-        _add(job + 8 * _USERS, -1)
-        return 0
+    def handler(frame):
+        return _answer(frame, *addresses, jobs, num_jobs)
 
     make_capsule = ctypes.pythonapi.PyCapsule_New
     make_capsule.restype = ctypes.py_object
@@ -258,10 +299,8 @@ def _register(name: str, prepare: Callable, work: Callable, zero) -> tuple:
     jax.ffi.register_ffi_target(
         name, make_capsule(handler.address, None, None), platform="cpu"
     )
-    return handler, task
+    return handler, prepare, work, task
 
-
-jit = numba.njit(error_model="numpy", cache=True)
 
 __all__ = [
     "answers_metadata",
@@ -269,5 +308,6 @@ __all__ = [
     "buffer_at",
     "jit",
     "leading_size",
+    "num_bands",
     "target",
 ]

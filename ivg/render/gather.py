@@ -1,8 +1,8 @@
 """Rows of a table gathered into planes, and the sum of planes back into rows.
 
 A picture of `C` channels is kept as `C` planes here, so that arithmetic on it runs
-over contiguous memory. `gather_planes` and `scatter_planes` are linear in their
-floats and each is the transpose of the other, so derivatives of any order and
+over contiguous memory. `gather_planes` and `add_planes` are linear in their floats
+and each is made of the transpose of the other, so derivatives of any order and
 `vmap` need these two kernels only. Sums run in a fixed order on the CPU: the same
 inputs give the same bits.
 """
@@ -11,7 +11,7 @@ import functools
 
 import jax.numpy as jnp
 
-from ivg.render.linear import choose, kernels_or_none, make_linear
+from ivg.render.linear import choose, cpu_kernels, make_linear
 from ivg.typing import Array
 
 
@@ -27,21 +27,6 @@ def gather_planes(table: Array, index: Array) -> Array:
     """
     planes = _gather.bind(table, index.reshape(-1))
     return planes.reshape(table.shape[1], *index.shape)
-
-
-def scatter_planes(planes: Array, index: Array, num_rows: int) -> Array:
-    """Sums of the entries of planes that share an index; transpose of the gather.
-
-    Args:
-      planes: `[C, ...]` floats.
-      index: `[...]` int32 in [-1, num_rows); entries at -1 are left out.
-      num_rows: rows `R` of the result.
-
-    Returns:
-      `[R, C]`. Linear in the planes.
-    """
-    flat = planes.reshape(planes.shape[0], -1)
-    return _scatter.bind(flat, index.reshape(-1), num_rows=num_rows)
 
 
 def add_planes(table: Array, planes: Array, index: Array) -> Array:
@@ -78,30 +63,13 @@ def list_places(index: Array, size: int) -> Array:
     return choose(plain, kernel and functools.partial(kernel, size=size), index)
 
 
-@functools.cache
-def _cpu_kernels():
-    def load():
-        from ivg.render import gather_cpu
-
-        gather_cpu.load()
-        return gather_cpu
-
-    return kernels_or_none(load)
-
-
 def _kernel(name):
-    return getattr(_cpu_kernels(), name, None)
+    return getattr(cpu_kernels("gather_cpu"), name, None)
 
 
 def _gather_rows(table, index):
     rows = jnp.take(table, jnp.maximum(index, 0), axis=0, mode="clip")
     return jnp.where((index >= 0)[:, None], rows, 0).T
-
-
-def _scatter_rows(planes, index, *, num_rows):
-    rows = jnp.where(index < 0, num_rows, index)
-    empty = jnp.zeros((num_rows, planes.shape[0]), planes.dtype)
-    return empty.at[rows].add(planes.T, mode="drop")
 
 
 def _add_rows(table, planes, index):
@@ -116,17 +84,8 @@ _gather = make_linear(
     lambda: _kernel("gather"),
     lambda table, index: (*table.shape[:-2], table.shape[-1], index.shape[-1]),
     lambda cotangent, table, index: (
-        _scatter.bind(cotangent, index, num_rows=table.shape[-2]),
+        _add.bind(jnp.zeros(table.shape, table.dtype), cotangent, index),
     ),
-)
-_scatter = make_linear(
-    "scatter",
-    2,
-    _scatter_rows,
-    lambda: _kernel("scatter"),
-    lambda planes, _, num_rows: (*planes.shape[:-2], num_rows, planes.shape[-2]),
-    lambda cotangent, planes, index, num_rows: (_gather.bind(cotangent, index),),
-    static=("num_rows",),
 )
 _add = make_linear(
     "add",
@@ -141,4 +100,4 @@ _add = make_linear(
     num_linear=2,
 )
 
-__all__ = ["add_planes", "gather_planes", "list_places", "scatter_planes"]
+__all__ = ["add_planes", "gather_planes", "list_places"]

@@ -23,18 +23,20 @@ def _gather_channel(flat, num_channels, channel, index, plane):
 
 @ffi.jit
 def _gather(table, index, planes):
-    """Block by block: in pictures of edges, most blocks are empty."""
+    """Block by block: in pictures, most blocks are empty or of one row."""
     num_channels, size = planes.shape
     flat = table.reshape(-1)
     for start in range(0, size, _BLOCK):
         block = index[start : start + _BLOCK]
-        largest = np.int32(-1)
+        least, largest = block[0], block[0]
         for i in range(block.shape[0]):
-            largest = max(largest, block[i])
+            least, largest = min(least, block[i]), max(largest, block[i])
         for channel in range(num_channels):
             plane = planes[channel, start : start + _BLOCK]
             if largest < 0:
                 plane[:] = 0
+            elif least == largest:
+                plane[:] = table[largest, channel]
             else:
                 _gather_channel(flat, num_channels, channel, block, plane)
 
@@ -50,70 +52,51 @@ def _add(planes, index, table):
                 flat[start + channel] += values[channel * size + i]
 
 
-@ffi.jit
-def _batch_of_matrices(frame, zero):
+def _batch_of_matrices(frame, like):
     _, dims, rank = ffi.buffer_at(frame, 0, 1)
     return ffi.leading_size(dims, rank, 2)
 
 
-@ffi.jit
-def _gather_rows(frame, zero, part):
+def _gather_rows(frame, like, part):
     table, t_dims, t_rank = ffi.buffer_at(frame, 0, 0)
     index = ffi.buffer_at(frame, 1, 0)[0]
     out, dims, rank = ffi.buffer_at(frame, 0, 1)
     batch = ffi.leading_size(dims, rank, 2)
     num_rows, num_channels, size = t_dims[t_rank - 2], dims[rank - 2], dims[rank - 1]
-    tables = ffi.array(table, (batch, num_rows, num_channels), zero)
+    tables = ffi.array(table, (batch, num_rows, num_channels), like)
     rows = ffi.array(index, (batch, size), np.int32(0))
-    planes = ffi.array(out, (batch, num_channels, size), zero)
+    planes = ffi.array(out, (batch, num_channels, size), like)
     _gather(tables[part], rows[part], planes[part])
 
 
-@ffi.jit
-def _scatter_rows(frame, zero, part):
-    planes, p_dims, p_rank = ffi.buffer_at(frame, 0, 0)
-    index = ffi.buffer_at(frame, 1, 0)[0]
-    out, dims, rank = ffi.buffer_at(frame, 0, 1)
-    batch = ffi.leading_size(dims, rank, 2)
-    num_rows, num_channels, size = dims[rank - 2], dims[rank - 1], p_dims[p_rank - 1]
-    values = ffi.array(planes, (batch, num_channels, size), zero)
-    rows = ffi.array(index, (batch, size), np.int32(0))
-    tables = ffi.array(out, (batch, num_rows, num_channels), zero)
-    tables[part][:] = 0
-    _add(values[part], rows[part], tables[part])
-
-
-@ffi.jit
-def _add_rows(frame, zero, part):
+def _add_rows(frame, like, part):
     planes, p_dims, p_rank = ffi.buffer_at(frame, 1, 0)
     index = ffi.buffer_at(frame, 2, 0)[0]
     out, dims, rank = ffi.buffer_at(frame, 0, 1)  # the table too: they share memory
     batch = ffi.leading_size(dims, rank, 2)
     num_rows, num_channels, size = dims[rank - 2], dims[rank - 1], p_dims[p_rank - 1]
-    values = ffi.array(planes, (batch, num_channels, size), zero)
+    values = ffi.array(planes, (batch, num_channels, size), like)
     rows = ffi.array(index, (batch, size), np.int32(0))
-    tables = ffi.array(out, (batch, num_rows, num_channels), zero)
+    tables = ffi.array(out, (batch, num_rows, num_channels), like)
     _add(values[part], rows[part], tables[part])
 
 
-@ffi.jit
-def _batch_of_lists(frame, zero):
+def _batch_of_lists(frame, like):
     _, dims, rank = ffi.buffer_at(frame, 0, 1)
     return ffi.leading_size(dims, rank, 1)
 
 
-@ffi.jit
-def _list_places(frame, zero, part):
+def _list_places(frame, like, part):
     index, i_dims, i_rank = ffi.buffer_at(frame, 0, 0)
     out, dims, rank = ffi.buffer_at(frame, 0, 1)
     batch = ffi.leading_size(dims, rank, 1)
     num, size = i_dims[i_rank - 1], dims[rank - 1]
-    row = ffi.array(index, (batch, num), zero)[part]
-    places = ffi.array(out, (batch, size), zero)[part]
+    row = ffi.array(index, (batch, num), like)[part]
+    places = ffi.array(out, (batch, size), like)[part]
     count = 0
     for start in range(0, num, _BLOCK):
         block = row[start : start + _BLOCK]
-        largest = zero - 1
+        largest = np.int32(-1)
         for j in range(block.shape[0]):
             largest = max(largest, block[j])
         if largest < 0:
@@ -132,7 +115,6 @@ def load() -> None:
       Exception: whatever Numba or XLA raise where they cannot run.
     """
     ffi.target(_batch_of_matrices, _gather_rows, np.int32)
-    ffi.target(_batch_of_matrices, _scatter_rows, np.float32)
     ffi.target(_batch_of_matrices, _add_rows, np.float32)
     ffi.target(_batch_of_lists, _list_places)
 
@@ -152,23 +134,6 @@ def gather(table: Array, index: Array) -> Array:
     word = f"int{8 * table.dtype.itemsize}"  # copied, whatever it means
     name = ffi.target(_batch_of_matrices, _gather_rows, word)
     return jax.ffi.ffi_call(name, result)(table, index)
-
-
-def scatter(planes: Array, index: Array, *, num_rows: int) -> Array:
-    """See `ivg.render.gather.scatter_planes`, of which this is one backend.
-
-    Args:
-      planes: `[..., C, P]` float32 or float64.
-      index: `[..., P]` int32 in [-1, R).
-      num_rows: rows `R` of the result.
-
-    Returns:
-      `[..., R, C]`.
-    """
-    shape = (*planes.shape[:-2], num_rows, planes.shape[-2])
-    result = jax.ShapeDtypeStruct(shape, planes.dtype)
-    name = ffi.target(_batch_of_matrices, _scatter_rows, planes.dtype)
-    return jax.ffi.ffi_call(name, result)(planes, index)
 
 
 def add(table: Array, planes: Array, index: Array) -> Array:
@@ -204,4 +169,4 @@ def places(index: Array, *, size: int) -> Array:
     return call(index)
 
 
-__all__ = ["add", "gather", "load", "places", "scatter"]
+__all__ = ["add", "gather", "load", "places"]

@@ -15,13 +15,12 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from ivg.geometry.camera import homogeneous_px
 from ivg.numerics import safe_divide
 from ivg.render.fragments import make_fragments
 from ivg.render.rows import crop_scene, map_rows
 from ivg.render.shading import Shader, lambert
 from ivg.render.surface import MeshPlanes, mesh_planes, surface_from_fragments
-from ivg.render.visibility import visibility
+from ivg.render.visibility import mesh_visibility
 from ivg.scene.graph import Scene, world_mesh
 from ivg.typing import Array
 
@@ -77,11 +76,9 @@ def render_layers(
     if num_layers < 1:
         raise ValueError(f"num_layers must be positive, got {num_layers}")
     camera, mesh = scene.camera, world_mesh(scene)
-    face_index = visibility(
-        homogeneous_px(camera, mesh.vertices), mesh.faces, mesh.face_mask,
-        near=camera.near, height=camera.height, width=camera.width,
-        num_layers=num_layers, cull=cull, backend=backend,
-    )  # fmt: skip
+    face_index = mesh_visibility(
+        camera, mesh, num_layers=num_layers, cull=cull, backend=backend
+    )
     planes = mesh_planes(camera, mesh, scene.material)
     faces_per_node = mesh.faces.shape[0] // scene.nodes.mask.shape[0]
 
@@ -103,9 +100,29 @@ def _without_twins(planes: MeshPlanes, index: Array, faces_per_node: int) -> Arr
     node = index // faces_per_node
     same = (node[1:] == node[:-1]) & (index[1:] >= 0)
     twin = same & (jnp.diff(depth, axis=0) <= _TWIN * depth[1:])
-    index = index.at[1:].set(jnp.where(twin, -1, index[1:]))
-    order = jnp.argsort(index < 0, axis=0, stable=True)
-    return jnp.take_along_axis(index, order, 0)
+    return _close_gaps(index.at[1:].set(jnp.where(twin, -1, index[1:])))
+
+
+def _close_gaps(index: Array) -> Array:
+    """Moves faces forward over empty places, and keeps their order.
+
+    Args:
+      index: `[K, ...]` int32, -1 for an empty place.
+
+    Returns:
+      `[K, ...]` with all empty places last. Each round closes one gap at every
+      pixel; there are few, so this is much faster than to sort.
+    """
+
+    def has_gap(index):
+        return jnp.any((index[:-1] < 0) & (index[1:] >= 0))
+
+    def close(index):
+        following = jnp.concatenate([index[1:], jnp.full_like(index[:1], -1)])
+        behind_gap = jax.lax.cummax((index < 0).astype(jnp.int32), axis=0) > 0
+        return jnp.where(behind_gap, following, index)
+
+    return jax.lax.while_loop(has_gap, close, index)
 
 
 def _shade(scene: Scene, planes: MeshPlanes, index: Array, shader: Shader) -> Layers:

@@ -5,6 +5,7 @@ transpose and a leading batch axis; both are given once, here.
 """
 
 import functools
+import importlib
 import warnings
 from collections.abc import Callable
 from types import ModuleType
@@ -17,23 +18,26 @@ from jax.interpreters import ad, batching, mlir
 KERNEL_TYPES = (jnp.float32, jnp.float64, jnp.int32)
 
 
-def kernels_or_none(load: Callable[[], ModuleType]) -> ModuleType | None:
+@functools.cache
+def cpu_kernels(name: str) -> ModuleType | None:
     """A module of CPU kernels, or None with a warning where it cannot load.
 
     Args:
-      load: imports the module and compiles its kernels.
+      name: module of `ivg.render` with a function `load` that compiles its kernels.
 
     Returns:
       The module, or None.
     """
     try:
-        return load()
+        module = importlib.import_module(f"ivg.render.{name}")
+        module.load()
+        return module
     except Exception as error:  # noqa: BLE001 - any failure has the same mend
         warnings.warn(
             f"the CPU kernels of the renderer cannot load ({error}); slower plain "
             "JAX takes their place",
             RuntimeWarning,
-            stacklevel=3,
+            stacklevel=2,
         )
         return None
 
@@ -133,4 +137,4 @@ def make_linear(
     return primitive
 
 
-__all__ = ["choose", "kernels_or_none", "make_linear"]
+__all__ = ["choose", "cpu_kernels", "make_linear"]

@@ -16,7 +16,7 @@ from ivg.render.surface import (
     surface_at_vertices,
     surface_from_fragments,
 )
-from ivg.render.visibility import edge_visibility, visibility
+from ivg.render.visibility import edge_visibility, mesh_visibility
 from ivg.scene.graph import Scene, world_mesh
 from ivg.scene.mesh import Mesh
 from ivg.typing import Array
@@ -122,18 +122,15 @@ def _render_hard(
     scene: Scene, mesh: Mesh, shader: Shader, cull: str, backend: str | None
 ) -> Buffers:
     camera = scene.camera
-    face_index = visibility(
-        homogeneous_px(camera, mesh.vertices), mesh.faces, mesh.face_mask,
-        near=camera.near, height=camera.height, width=camera.width, cull=cull,
-        backend=backend,
-    )  # fmt: skip
+    face_index = mesh_visibility(camera, mesh, cull=cull, backend=backend)
     planes = mesh_planes(camera, mesh, scene.material)
 
     def shade(first_row, index):
         parts = crop_scene(scene, planes, first_row, index.shape[1])
         return _shade(*parts, index, shader)
 
-    return map_rows(shade, face_index)
+    buffers = map_rows(shade, face_index)
+    return buffers.replace(face_index=face_index[0])
 
 
 def _antialias(

@@ -8,11 +8,9 @@ any order and `vmap` need these two kernels only. Sums run in a fixed order on t
 CPU: the same inputs give the same bits.
 """
 
-import functools
-
 import jax.numpy as jnp
 
-from ivg.render.linear import kernels_or_none, make_linear
+from ivg.render.linear import cpu_kernels, make_linear
 from ivg.typing import Array
 
 
@@ -69,22 +67,15 @@ def _plain_sum(values, origin, index):
     return empty.at[place].add(jnp.moveaxis(rows, 0, -2), mode="drop")
 
 
-@functools.cache
-def _cpu_kernels():
-    def load():
-        from ivg.render import planes_cpu
-
-        planes_cpu.load()
-        return planes_cpu
-
-    return kernels_or_none(load)
+def _kernel(name):
+    return getattr(cpu_kernels("planes_cpu"), name, None)
 
 
 _evaluate = make_linear(
     "evaluate_planes",
     3,
     _plain_evaluate,
-    lambda: getattr(_cpu_kernels(), "evaluate", None),
+    lambda: _kernel("evaluate"),
     lambda planes, _, index: (
         *planes.shape[:-3],
         planes.shape[-2],
@@ -96,7 +87,7 @@ _sum = make_linear(
     "sum_planes",
     4,
     _plain_sum,
-    lambda: getattr(_cpu_kernels(), "sum_planes", None),
+    lambda: _kernel("sum_planes"),
     lambda values, origin, _: (*origin.shape[:-1], values.shape[-4], 3),
     lambda cotangent, _, *place: (_evaluate.bind(cotangent, *place),),
 )

@@ -57,20 +57,13 @@ def _sum_row(values, origin, faces, y, out):
         start = end
 
 
-@ffi.jit
-def _num_bands(batch, rows):
-    return 1 if batch >= 4 else max(min(4, rows // 16), 1)
-
-
-@ffi.jit
-def _prepare_evaluate(frame, zero):
+def _prepare_evaluate(frame, like):
     _, dims, rank = ffi.buffer_at(frame, 0, 1)
     batch = ffi.leading_size(dims, rank, 4)
-    return batch * _num_bands(batch, dims[rank - 3] * dims[rank - 2])
+    return batch * ffi.num_bands(batch, dims[rank - 3] * dims[rank - 2], dims[rank - 1])
 
 
-@ffi.jit
-def _evaluate(frame, zero, part):
+def _evaluate(frame, like, part):
     planes, p_dims, p_rank = ffi.buffer_at(frame, 0, 0)
     origin, index = ffi.buffer_at(frame, 1, 0)[0], ffi.buffer_at(frame, 2, 0)[0]
     out, dims, rank = ffi.buffer_at(frame, 0, 1)
@@ -78,25 +71,23 @@ def _evaluate(frame, zero, part):
     num_f, num = p_dims[p_rank - 3], dims[rank - 4]
     height, width = dims[rank - 2], dims[rank - 1]
     rows = dims[rank - 3] * height
-    bands = _num_bands(batch, rows)
+    bands = ffi.num_bands(batch, rows, width)
     i, band = part // bands, part % bands
-    table = ffi.array(planes, (batch, num_f, num, 3), zero)[i]
-    origins = ffi.array(origin, (batch, num_f, 2), zero)[i]
+    table = ffi.array(planes, (batch, num_f, num, 3), like)[i]
+    origins = ffi.array(origin, (batch, num_f, 2), like)[i]
     faces = ffi.array(index, (batch, rows, width), np.int32(0))[i]
-    image = ffi.array(out, (batch, num, rows, width), zero)[i]
+    image = ffi.array(out, (batch, num, rows, width), like)[i]
     for row in range(rows * band // bands, rows * (band + 1) // bands):
         _evaluate_row(table, origins, faces[row], row % height, image[:, row])
 
 
-@ffi.jit
-def _prepare_sum(frame, zero):
+def _prepare_sum(frame, like):
     """One part for each attribute, so that sums have one order."""
     _, dims, rank = ffi.buffer_at(frame, 0, 1)
     return ffi.leading_size(dims, rank, 3) * dims[rank - 2]
 
 
-@ffi.jit
-def _sum(frame, zero, part):
+def _sum(frame, like, part):
     values, v_dims, v_rank = ffi.buffer_at(frame, 0, 0)
     origin, index = ffi.buffer_at(frame, 1, 0)[0], ffi.buffer_at(frame, 2, 0)[0]
     out, dims, rank = ffi.buffer_at(frame, 0, 1)
@@ -105,10 +96,10 @@ def _sum(frame, zero, part):
     height, width = v_dims[v_rank - 2], v_dims[v_rank - 1]
     rows = v_dims[v_rank - 3] * height
     i, a = part // num, part % num
-    image = ffi.array(values, (batch, num, rows, width), zero)[i, a]
-    origins = ffi.array(origin, (batch, num_f, 2), zero)[i]
+    image = ffi.array(values, (batch, num, rows, width), like)[i, a]
+    origins = ffi.array(origin, (batch, num_f, 2), like)[i]
     faces = ffi.array(index, (batch, rows, width), np.int32(0))[i]
-    sums = ffi.array(out, (batch, num_f, num, 3), zero)[i, :, a]
+    sums = ffi.array(out, (batch, num_f, num, 3), like)[i, :, a]
     sums[:] = 0
     for row in range(rows):
         _sum_row(image[row], origins, faces[row], row % height, sums)

@@ -1,5 +1,6 @@
 """Work on a picture in blocks of rows, so that what is in between stays small."""
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -32,10 +33,13 @@ def map_rows(function: Callable[[Array, Array], PyTree], face_index: Array) -> P
     blocks = -(-height // rows)
     padding = [(0, 0), (0, blocks * rows - height), (0, 0)]
     padded = jnp.pad(face_index, padding, constant_values=-1)
-    split = jnp.moveaxis(padded.reshape(num_layers, blocks, rows, width), 1, 0)
-    first_rows = rows * jnp.arange(blocks, dtype=jnp.int32)
-    block = jax.checkpoint(lambda args: function(*args), prevent_cse=False)
-    parts = jax.lax.map(block, (first_rows, split))
+
+    @functools.partial(jax.checkpoint, prevent_cse=False)
+    def block(first_row):
+        index = jax.lax.dynamic_slice_in_dim(padded, first_row, rows, axis=1)
+        return function(first_row, index)
+
+    parts = jax.lax.map(block, rows * jnp.arange(blocks, dtype=jnp.int32))
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:height], parts)
 
 

@@ -20,7 +20,14 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from ivg.numerics import dot, matmul, safe_divide, safe_norm, safe_normalize
+from ivg.numerics import (
+    dot,
+    matmul,
+    safe_divide,
+    safe_norm,
+    safe_normalize,
+    turn,
+)
 from ivg.render.antialias import antialias
 from ivg.render.fragments import face_planes
 from ivg.render.planes import evaluate_planes
@@ -213,7 +220,7 @@ def _moments(
     mesh: Mesh, num_nodes: int, view: Array, size: int, backend: str | None
 ) -> Array:
     """`[S, S, 3]` antialiased coverage and heights of one light, premultiplied."""
-    seen_from = matmul(mesh.vertices, view[:, :3].T) + view[:, 3]
+    seen_from = turn(mesh.vertices, view[:, :3].T) + view[:, 3]
     vertices = seen_from[:, :3] / jnp.maximum(seen_from[:, 3:], _NEAR)
     index = visibility(
         vertices, mesh.faces, mesh.face_mask, near=_NEAR, height=size, width=size,

@@ -35,7 +35,7 @@ from ivg.render.surface import (
     surface_albedo,
     surface_from_fragments,
 )
-from ivg.render.visibility import visibility
+from ivg.render.visibility import mesh_visibility
 from ivg.scene.appearance import Material
 from ivg.scene.graph import Scene, world_mesh
 from ivg.scene.mesh import Mesh
@@ -372,11 +372,7 @@ def _faces_in_reach(scene, num_layers, sigma, cull, backend) -> Array:
     The first is there too where many small faces beside the pixel are nearer.
     """
     camera, mesh = scene.camera, world_mesh(scene)
-    find = functools.partial(
-        visibility, homogeneous_px(camera, mesh.vertices), mesh.faces, mesh.face_mask,
-        near=camera.near, height=camera.height, width=camera.width, cull=cull,
-        backend=backend,
-    )  # fmt: skip
+    find = functools.partial(mesh_visibility, camera, mesh, cull=cull, backend=backend)
     covering = find()
     around = find(num_layers=num_layers, radius_px=reach_px(sigma, camera.height))
     others = jnp.where(around == covering, -1, around)

@@ -7,34 +7,21 @@ platform).
 """
 
 import functools
-import warnings
 
 import jax
 import jax.numpy as jnp
 
+from ivg.geometry.camera import Camera, homogeneous_px
 from ivg.render import visibility_reference
+from ivg.render.linear import choose, cpu_kernels
+from ivg.scene.mesh import Mesh
 from ivg.typing import Array
 
 BACKENDS = ("cpu", "reference")
 CULLING = ("none", "back", "front")
 
 
-@functools.cache
-def _cpu_kernels():
-    """The module of CPU kernels, or None with a warning where it cannot load."""
-    try:
-        from ivg.render import visibility_cpu
-
-        visibility_cpu.load()
-        return visibility_cpu
-    except Exception as error:  # noqa: BLE001 - any failure has the same mend
-        warnings.warn(
-            f"the CPU rasterizer cannot load ({error}); the slower reference "
-            "rasterizer takes its place",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-        return None
+_KERNELS = {"visible_faces": "visibility_cpu", "visible_edges": "edges_cpu"}
 
 
 def _dispatch(name: str, backend: str | None, *args, **static):
@@ -42,13 +29,11 @@ def _dispatch(name: str, backend: str | None, *args, **static):
     if backend not in (None, *BACKENDS):
         raise ValueError(f"backend must be one of {BACKENDS} or None, got {backend!r}")
     reference = functools.partial(getattr(visibility_reference, name), **static)
-    kernels = None if backend == "reference" else _cpu_kernels()
+    kernels = None if backend == "reference" else cpu_kernels(_KERNELS[name])
     if kernels is None:
         return reference(*args)
     kernel = functools.partial(getattr(kernels, name), **static)
-    if backend == "cpu":
-        return kernel(*args)
-    return jax.lax.platform_dependent(*args, cpu=kernel, default=reference)
+    return kernel(*args) if backend == "cpu" else choose(reference, kernel, *args)
 
 
 def _check_arrays(vertices: Array, faces: Array, face_mask: Array) -> None:
@@ -140,6 +125,23 @@ def visibility(
     )  # fmt: skip
 
 
+def mesh_visibility(camera: Camera, mesh: Mesh, **options) -> Array:
+    """The faces of a mesh that a camera sees at each pixel centre.
+
+    Args:
+      camera: camera; it fixes the size of the picture.
+      mesh: mesh in the world.
+      **options: `num_layers`, `radius_px`, `cull` and `backend` of `visibility`.
+
+    Returns:
+      `[K, H, W]` int32 face index, -1 for background. No gradient.
+    """
+    return visibility(
+        homogeneous_px(camera, mesh.vertices), mesh.faces, mesh.face_mask,
+        near=camera.near, height=camera.height, width=camera.width, **options,
+    )  # fmt: skip
+
+
 def edge_visibility(
     vertices: Array,
     faces: Array,
@@ -200,4 +202,11 @@ def edge_visibility(
     )  # fmt: skip
 
 
-__all__ = ["BACKENDS", "CULLING", "edge_visibility", "orientation", "visibility"]
+__all__ = [
+    "BACKENDS",
+    "CULLING",
+    "edge_visibility",
+    "mesh_visibility",
+    "orientation",
+    "visibility",
+]

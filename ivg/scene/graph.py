@@ -10,7 +10,7 @@ from flax import struct
 
 from ivg.geometry.camera import Camera
 from ivg.geometry.transform import affine_from_trs, apply_affine
-from ivg.numerics import matmul, safe_normalize
+from ivg.numerics import matmul, safe_normalize, turn
 from ivg.scene.appearance import Lights, Material, make_lights
 from ivg.scene.library import MeshLibrary, get_shape
 from ivg.scene.mesh import Mesh
@@ -170,7 +170,7 @@ def transform_normals(matrix: Array, normals: Array) -> Array:
     a, b, c = matrix[:3, :3].T
     cofactor = jnp.stack([jnp.cross(b, c), jnp.cross(c, a), jnp.cross(a, b)], axis=1)
     sign = jnp.where(is_mirror(matrix), -1, 1)
-    return safe_normalize(matmul(normals, cofactor.T) * sign)
+    return safe_normalize(turn(normals, cofactor.T) * sign)
 
 
 def is_mirror(matrix: Array) -> Array:

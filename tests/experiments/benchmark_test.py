@@ -1,14 +1,16 @@
 """The smoke preset of the benchmark, which needs no peer."""
 
+import dataclasses
+
 import pytest
 
-from experiments.benchmark.run import Config, make_config, run
+from experiments.benchmark.run import PRESETS, check_peers, run
 from experiments.benchmark.scenes import make_soup
 from ivg.io.errors import InputError
 
 
 def test_smoke(tmp_path):
-    metrics = run(make_config("smoke"), str(tmp_path))
+    metrics = run(PRESETS["smoke"], str(tmp_path))
     assert metrics["ms_antialias_forward_64"] > 0
     assert metrics["ms_hard_forward_backward_64"] > 0
     names = {path.name for path in tmp_path.iterdir()}
@@ -24,11 +26,13 @@ def test_scenes(size, faces):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_peer_gives_ratios(tmp_path):
     pytest.importorskip("deodr")
-    metrics = run(Config(sizes=(64,), rounds=2, peers=("deodr",)), str(tmp_path))
+    config = dataclasses.replace(PRESETS["smoke"], peers=("deodr",))
+    metrics = run(config, str(tmp_path))
     assert metrics["ratio_deodr_forward_64"] > 0
     assert metrics["ratio_deodr_hard_forward_backward_64"] > 0
 
 
-def test_unknown_preset():
-    with pytest.raises(InputError, match="huge"):
-        make_config("huge")
+def test_unknown_peer():
+    assert check_peers(["deodr", ""]) == ("deodr",)
+    with pytest.raises(InputError, match="--peers=blender"):
+        check_peers(["blender"])

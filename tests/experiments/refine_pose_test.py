@@ -5,25 +5,23 @@ import json
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 import scipy.ndimage
 
 from experiments.refine_pose.problem import blur
 from experiments.refine_pose.run import (
     METHODS,
+    PRESETS,
     best_rate,
-    make_config,
     newton_renders,
     renders_needed,
     run,
     summary,
     table,
 )
-from ivg.io.errors import InputError
 
 
 def test_smoke(tmp_path):
-    metrics = run(make_config("smoke"), str(tmp_path))
+    metrics = run(PRESETS["smoke"], str(tmp_path))
     kinds = "median_renders", "share_solved", "median_final"
     expected = {f"{kind}_{name}" for kind in kinds for name in METHODS}
     assert set(metrics) == expected | {f"rate_{name}" for name in METHODS}
@@ -55,12 +53,3 @@ def test_blur_equals_scipy():
     )
     np.testing.assert_allclose(blur(picture, 1.5), expected, atol=1e-5)
     np.testing.assert_allclose(blur(jnp.ones((5, 4, 3)), 2.0), 1.0, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    "preset, changes",
-    [("huge", {}), ("cpu", {"renders": -1}), ("cpu", {"num_scenes": 0})],
-)
-def test_bad_values(preset, changes):
-    with pytest.raises(InputError, match="--"):
-        make_config(preset, **changes)

@@ -3,14 +3,12 @@
 import json
 
 import numpy as np
-import pytest
 
-from experiments.refine_tabletop.run import UNITS, make_config, median_errors, run
-from ivg.io.errors import InputError
+from experiments.refine_tabletop.run import PRESETS, UNITS, median_errors, run
 
 
 def test_smoke(tmp_path):
-    metrics = run(make_config("smoke"), str(tmp_path))
+    metrics = run(PRESETS["smoke"], str(tmp_path))
     expected = {f"median_{n}_{w}" for n in UNITS for w in ("initial", "final")}
     assert set(metrics) == expected
     assert all(np.isfinite(value) for value in metrics.values())
@@ -24,12 +22,3 @@ def test_medians_leave_out_empty_places():
         "position": np.array([[[1.0, np.nan], [2.0, np.nan]], [[3, 5], [4, 6.0]]])
     }
     np.testing.assert_allclose(median_errors(errors)["position"], [3, 4])
-
-
-@pytest.mark.parametrize(
-    "preset, changes",
-    [("huge", {}), ("cpu", {"steps": -1}), ("cpu", {"num_scenes": 0})],
-)
-def test_bad_values(preset, changes):
-    with pytest.raises(InputError, match="--"):
-        make_config(preset, **changes)

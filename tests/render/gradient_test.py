@@ -1,17 +1,14 @@
-"""Derivatives in the interior of faces, and finite ones everywhere."""
+"""Derivatives in the interior of faces."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ivg.geometry.camera import make_camera
 from ivg.render.pipeline import render
 from ivg.scene import appearance, graph, library, mesh
 
-MODES = ("antialias", "hard")  # soft_test.py and layers_test.py see to the others
 SIZE = 24
 STEP = 1e-6
 
@@ -77,59 +74,3 @@ def test_interior_equals_finite_differences(name):
     scale = np.abs(expected).max()
     assert scale > 1e-3
     np.testing.assert_allclose(gradient, expected, atol=1e-4 * scale)
-
-
-NUMBER = st.one_of(
-    st.floats(-3, 3, width=32),
-    st.sampled_from([0.0, 1.0, -1.0, -2.0, 1e-6, -0.01, 1e4, -1e4]),
-)
-
-
-@jax.jit
-def _derivatives(vertices, tangent):
-    """All values and derivatives of a soup of four triangles in both modes."""
-
-    def pictures(vertices):
-        scene, _ = make_soup_scene(vertices, np.arange(12).reshape(4, 3))
-        return [render(scene, mode=mode) for mode in MODES]
-
-    def total(vertices):
-        return sum(
-            jnp.sum(jnp.tanh(x))
-            for b in pictures(vertices)
-            for x in (b.rgb, b.alpha, b.depth, b.normal, b.barycentrics)
-        )
-
-    gradient = jax.grad(total)
-    second = jax.jvp(gradient, (vertices,), (tangent,))
-    return pictures(vertices), second, jax.jvp(total, (vertices,), (tangent,))
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(NUMBER, min_size=36, max_size=36), st.booleans())
-def test_derivatives_are_finite(numbers, degenerate):
-    vertices = np.array(numbers, np.float32).reshape(12, 3)
-    if degenerate:
-        vertices[1] = vertices[0]
-        vertices[3:6, 2] = -2  # coplanar with the next face, facing the camera
-        vertices[6:9, 2] = -2
-    tangent = jnp.asarray(np.roll(vertices, 1).clip(-1, 1))
-    for leaf in jax.tree.leaves(_derivatives(jnp.asarray(vertices), tangent)):
-        assert np.all(np.isfinite(np.asarray(leaf)))
-
-
-def test_jvp_is_the_transpose_of_vjp():
-    rng = np.random.default_rng(2)
-    vertices = jnp.asarray(rng.uniform(-2, 2, (12, 3)) - [0, 0, 4], jnp.float32)
-    faces = np.arange(12).reshape(4, 3)
-    tangent = jnp.asarray(rng.normal(size=(12, 3)), jnp.float32)
-    cotangent = jnp.asarray(rng.normal(size=(SIZE, SIZE, 3)), jnp.float32)
-
-    def picture(vertices):
-        return render(make_soup_scene(vertices, faces)[0]).rgb
-
-    forward = jax.jvp(picture, (vertices,), (tangent,))[1]
-    backward = jax.vjp(picture, vertices)[1](cotangent)[0]
-    assert jnp.sum(forward * cotangent) == pytest.approx(
-        float(jnp.sum(backward * tangent)), rel=1e-3
-    )

@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
 
 from ivg.geometry.camera import make_camera
 from ivg.render.layers import (
@@ -17,7 +16,7 @@ from ivg.render.layers import (
 )
 from ivg.render.pipeline import render
 from ivg.scene import appearance, graph, library, mesh
-from tests.reference.soup import make_soup_scene, soups
+from tests.reference.soup import make_soup_scene
 
 SIZE = 16
 SQUARE = mesh.make_mesh(
@@ -186,45 +185,3 @@ def test_vmap_equals_loop():
     taus = jnp.array([1e-2, 1e-1, 0.0])
     looped = jnp.stack([picture(d, t) for d, t in zip(depths, taus, strict=True)])
     np.testing.assert_allclose(jax.vmap(picture)(depths, taus), looped, atol=1e-5)
-
-
-def outputs(vertices, tau):
-    layers = render_layers(make_soup_scene(vertices, SIZE), num_layers=4)
-    return *aggregate(layers, BACKGROUND, tau, near=0.01), layers.depth
-
-
-@jax.jit
-def derivatives(vertices, tangent, cotangent, tau):
-    """Values and gradient, and the derivative of both along the tangent."""
-
-    def both(vertices):
-        values, pull = jax.vjp(lambda v: outputs(v, tau), vertices)
-        return values, pull(cotangent)[0]
-
-    return jax.jvp(both, (vertices,), (tangent,))
-
-
-SHAPES_OF_OUTPUTS = (SIZE, SIZE, 3), (SIZE, SIZE), (4, SIZE, SIZE)
-
-
-@given(soups())
-def test_derivatives_are_finite(vertices):
-    tangent = np.roll(vertices, 1).clip(-1, 1)
-    cotangent = tuple(map(jnp.ones, SHAPES_OF_OUTPUTS))
-    for tau in (1e-2, 0.0):
-        for leaf in jax.tree.leaves(derivatives(vertices, tangent, cotangent, tau)):
-            assert np.all(np.isfinite(leaf))
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_jvp_is_the_transpose_of_vjp(seed):
-    rng = np.random.default_rng(seed)
-    vertices = jnp.asarray(rng.uniform(-1.5, 1.5, (12, 3)) - [0, 0, 3], jnp.float32)
-    tangent, *cotangent = (
-        jnp.asarray(rng.normal(size=s), jnp.float32)
-        for s in [(12, 3), *SHAPES_OF_OUTPUTS]
-    )
-    (_, backward), (forward, _) = derivatives(vertices, tangent, tuple(cotangent), 1e-2)
-    pushed = sum(jnp.vdot(a, b) for a, b in zip(forward, cotangent, strict=True))
-    pulled = jnp.vdot(backward, tangent)
-    assert float(pushed) == pytest.approx(float(pulled), rel=1e-4)

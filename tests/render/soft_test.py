@@ -4,14 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
 
 from ivg.geometry.camera import homogeneous_px
 from ivg.render.pipeline import render
 from ivg.render.soft import reach_px, soft_picture
 from ivg.scene.graph import world_mesh
 from tests.reference import softras
-from tests.reference.soup import make_soup_scene, soups
+from tests.reference.soup import make_soup_scene
 
 SIZE = 16
 
@@ -134,41 +133,3 @@ def test_gradient_equals_finite_differences():
             assert float(slope) == pytest.approx(
                 float(after - before) / 2e-8, rel=1e-4
             ), name
-
-
-def soft_outputs(vertices):
-    scene = make_soup_scene(vertices, SIZE)
-    return soft_picture(scene, every_face_everywhere(scene), sigma=1e-2, gamma=1e-3)
-
-
-@jax.jit
-def derivatives(vertices, tangent, cotangent):
-    """Values and gradient, and the derivative of both along the tangent."""
-
-    def both(vertices):
-        outputs, pull = jax.vjp(soft_outputs, vertices)
-        return outputs, pull(cotangent)[0]
-
-    return jax.jvp(both, (vertices,), (tangent,))
-
-
-@given(soups())
-def test_derivatives_are_finite(vertices):
-    tangent = np.roll(vertices, 1).clip(-1, 1)
-    cotangent = jnp.ones((SIZE, SIZE, 3)), jnp.ones((SIZE, SIZE))
-    for leaf in jax.tree.leaves(derivatives(vertices, tangent, cotangent)):
-        assert np.all(np.isfinite(leaf))
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_jvp_is_the_transpose_of_vjp(seed):
-    rng = np.random.default_rng(seed)
-    vertices = jnp.asarray(rng.uniform(-1.5, 1.5, (12, 3)) - [0, 0, 3], jnp.float32)
-    tangent, *cotangent = (
-        jnp.asarray(rng.normal(size=s), jnp.float32)
-        for s in [(12, 3), (SIZE, SIZE, 3), (SIZE, SIZE)]
-    )
-    (_, backward), (forward, _) = derivatives(vertices, tangent, tuple(cotangent))
-    pushed = sum(jnp.vdot(a, b) for a, b in zip(forward, cotangent, strict=True))
-    pulled = jnp.vdot(backward, tangent)
-    assert float(pushed) == pytest.approx(float(pulled), rel=1e-4)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from ivg.geometry.camera import homogeneous_px, look_at
+from ivg.geometry.camera import look_at
 from ivg.render.fragments import interpolate, make_fragments
 from ivg.render.pipeline import render
 from ivg.render.surface import mesh_planes, uv_slopes
@@ -17,7 +17,7 @@ from ivg.render.texture import (
     sample_bilinear,
     sample_mipmapped,
 )
-from ivg.render.visibility import visibility
+from ivg.render.visibility import mesh_visibility
 from ivg.scene import appearance, graph
 from ivg.scene.library import make_library
 from ivg.scene.mesh import make_mesh
@@ -135,10 +135,7 @@ def test_uv_slopes_are_differences_of_neighbours():
     scene = plane_scene(None)
     camera, mesh = scene.camera, graph.world_mesh(scene)
     planes = mesh_planes(camera, mesh, scene.material)
-    index = visibility(
-        homogeneous_px(camera, mesh.vertices), mesh.faces, mesh.face_mask,
-        near=camera.near, height=SIZE, width=SIZE,
-    )  # fmt: skip
+    index = mesh_visibility(camera, mesh)
     fragments = make_fragments(planes.corners, planes.origin, index)
     uv = interpolate(planes.uv, fragments)
     slopes = np.asarray(uv_slopes(planes, fragments, uv))[:, :, 0]

@@ -1,0 +1,38 @@
+"""Sizes of experiments: presets, of which flags replace single fields."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TypeVar
+
+from ivg.io.errors import InputError
+
+Config = TypeVar("Config")
+
+
+def make_config(presets: Mapping[str, Config], preset: str, **changes) -> Config:
+    """A preset with some fields replaced.
+
+    Args:
+      presets: dataclasses by name.
+      preset: one of the names.
+      **changes: fields of the dataclass; None keeps that of the preset.
+
+    Returns:
+      The dataclass.
+
+    Raises:
+      InputError: for an unknown preset, or a number that is not positive (a seed may
+        be anything).
+    """
+    if preset not in presets:
+        raise InputError(f"--preset={preset}: name one of {', '.join(presets)}")
+    given = {name: value for name, value in changes.items() if value is not None}
+    for name, value in given.items():
+        values = value if isinstance(value, tuple) else (value,)
+        for item in values:
+            if name != "seed" and not isinstance(item, str) and not item > 0:
+                raise InputError(f"--{name}={item}: give a positive number")
+    return dataclasses.replace(presets[preset], **given)  # pyright: ignore
+
+
+__all__ = ["make_config"]

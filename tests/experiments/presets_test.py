@@ -1,0 +1,42 @@
+"""Presets and the flags that replace their fields."""
+
+import pytest
+
+from experiments.benchmark import run as benchmark
+from experiments.presets import make_config
+from experiments.refine_pose import run as refine_pose
+from experiments.refine_tabletop import run as refine_tabletop
+from ivg.io.errors import InputError
+
+ALL = pytest.mark.parametrize("experiment", [benchmark, refine_pose, refine_tabletop])
+
+
+@ALL
+def test_none_keeps_the_preset(experiment):
+    presets = experiment.PRESETS
+    for name, config in presets.items():
+        assert make_config(presets, name, seed=None) == config
+
+
+def test_fields_are_replaced():
+    config = make_config(refine_tabletop.PRESETS, "smoke", seed=-3, steps=7)
+    assert (config.seed, config.steps, config.size_px) == (-3, 7, 32)
+
+
+@pytest.mark.parametrize(
+    "preset, changes, message",
+    [
+        ("huge", {}, "--preset=huge: name one of smoke"),
+        ("cpu", {"steps": -1}, "--steps=-1"),
+        ("cpu", {"num_scenes": 0}, "--num_scenes=0"),
+        ("cpu", {"learning_rate": float("nan")}, "--learning_rate=nan"),
+    ],
+)
+def test_bad_values(preset, changes, message):
+    with pytest.raises(InputError, match=message):
+        make_config(refine_tabletop.PRESETS, preset, **changes)
+
+
+def test_bad_values_in_lists():
+    with pytest.raises(InputError, match="--sizes=0"):
+        make_config(benchmark.PRESETS, "cpu", sizes=(128, 0))
