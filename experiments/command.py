@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from absl import app, logging
 
 from ivg.io.errors import InputError
+from ivg.memory import keep_memory
 
 BAD_INPUT = 2
 
@@ -15,7 +16,8 @@ def run_command(experiment: Callable[[], Mapping[str, float]]) -> None:
     """Runs an experiment as a program.
 
     Its metrics are printed as one JSON line, last on stdout. Input that cannot be
-    used ends the program with one line on stderr and exit status 2.
+    used ends the program with one line on stderr and exit status 2. The process
+    keeps its memory (`ivg.memory`).
 
     Args:
       experiment: reads the flags and returns metrics by name.
@@ -25,6 +27,7 @@ def run_command(experiment: Callable[[], Mapping[str, float]]) -> None:
         logging.set_verbosity(logging.WARNING)
         if len(argv) > 1:
             _fail(f"unknown argument {argv[1]!r}: flags begin with --")
+        keep_memory()
         try:
             metrics = experiment()
         except InputError as error:

@@ -112,6 +112,7 @@ def _growth(config: Config) -> dict[str, float]:
     batches = scaling.time_batches(config.batches, rounds)
     layers = scaling.time_layers(size, config.layers, rounds)
     most = max(config.batches)
+    named = {0: "alone", -1: "in_eights"}
     memory_px = min(512, max(config.sizes))
     return {
         "vmap_gain_64": batches[0] / batches[min(most, 64)],
@@ -123,7 +124,7 @@ def _growth(config: Config) -> dict[str, float]:
             memory_px, "layers", 4
         ),
         "surfel_128_ms": scaling.surfel_ms(128, 4 * rounds),
-        **{f"ms_per_scene_{n or 'alone'}": value for n, value in batches.items()},
+        **{f"ms_per_scene_{named.get(n, n)}": ms for n, ms in batches.items()},
         **{f"ms_visibility_{size}_k{k}": value for k, value in layers.items()},
     }
 

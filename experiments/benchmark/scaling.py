@@ -68,20 +68,28 @@ def time_batches(counts: tuple[int, ...], rounds: int) -> dict[int, float]:
 
     Args:
       counts: numbers of scenes.
-      rounds: calls of each.
+      rounds: calls of each, and more of batches below 64.
 
     Returns:
-      Milliseconds per scene by number of scenes; 0 stands for one scene after the
-      other, without `vmap`, 64 of them.
+      Milliseconds per scene by number of scenes under `vmap`; 0 stands for 64
+      scenes one after the other, and -1 for the largest number in blocks of eight,
+      `lax.map(..., batch_size=8)`.
     """
-    scenes = random_scenes(max(max(counts), 64))
-    one = jax.jit(lambda scene: render(scene).rgb)
+    num = max(*counts, 64)
+    scenes = random_scenes(num)
+
+    def draw(scene):
+        return render(scene).rgb
+
+    one, many = jax.jit(draw), jax.jit(jax.vmap(draw))
+    in_eights = jax.jit(lambda batch: jax.lax.map(draw, batch, batch_size=8))
     singles = [jax.tree.map(lambda x, i=i: x[i], scenes) for i in range(64)]
     found = {0: median_ms(lambda: [one(scene) for scene in singles], rounds) / 64}
     for count in counts:
         batch = jax.tree.map(lambda x, n=count: x[:n], scenes)
-        many = jax.jit(jax.vmap(lambda scene: render(scene).rgb))
-        found[count] = median_ms(lambda m=many, b=batch: m(b), rounds) / count
+        calls = rounds * max(64 // count, 1)
+        found[count] = median_ms(lambda b=batch: many(b), calls) / count
+    found[-1] = median_ms(lambda: in_eights(scenes), rounds) / num
     return found
 
 

@@ -25,7 +25,6 @@ from llvmlite import ir
 from numba import carray, cfunc, njit, types
 from numba.extending import intrinsic
 
-
 jit = numba.njit(error_model="numpy", cache=True)
 
 
