@@ -159,7 +159,7 @@ def _report(title, pictures, overlay, gif, plot, glb, latents, metrics) -> str:
         Viewer("The scene: turn it with the mouse", viewer_html(glb)),
         Figures("Edited", named[-2:]),
         *_tables(latents),
-        *([Figures("Energy", [("Energy before each step", plot)])] if plot else []),
+        Figures("Energy", [("Energy after each step", plot)]),
     ]  # fmt: skip
     return report_html(title=title, summary=summary, sections=sections)
 
@@ -205,8 +205,7 @@ def write_outputs(
     }
     overlay = png_bytes(overlay_before_after(observed, before, after))
     gif = gif_bytes(frames)
-    energies = np.asarray(refinement.info["energy"])
-    plot = energy_plot_png(energies) if len(energies) else b""
+    plot = energy_plot_png(refinement.info["energy"])
     glb = glb_bytes(scene)
     sheet = contact_sheet(
         [list(pictures.values())], column_labels=list(pictures), cell_px=256

@@ -23,6 +23,7 @@ from ivg.io.scene_json import load_tabletop
 from ivg.metrics.image import intersection_over_union
 from ivg.refine.gradient import gradient_refiner
 from ivg.refine.refiner import Refinement, Refiner, refine
+from ivg.render.linear import preload_kernels
 from ivg.render.pipeline import render
 from ivg.scene.library import MeshLibrary
 from ivg.scene.shapes.families import tabletop_library
@@ -86,12 +87,13 @@ def run(config: Config, output: str) -> dict[str, float]:
     _check(config)
     picture = central_square(load_image(config.image or PICTURES / "coffee.png"))
     check_writable_folder(output)
+    preload_kernels()
     library = tabletop_library()
     initial, fov_deg = _load_initial(config, library)
     truth = None if config.truth is None else load_tabletop(config.truth, library)
     stages = 0 if config.initial else num_stages(config.objects)
     fov_rad = math.radians(fov_deg)
-    with tqdm(total=stages + config.steps + 1, desc="explain", unit="step") as bar:
+    with tqdm(total=stages + config.steps + 2, desc="explain", unit="step") as bar:
         starts = [initial]
         if initial is None:
             small = jnp.asarray(resize_image(picture, SEARCH_PX, SEARCH_PX))
@@ -133,9 +135,9 @@ def _load_initial(config: Config, library: MeshLibrary):
     return initial, config.fov_deg or fov_deg
 
 
-def _with_progress(refiner: Refiner, bar: tqdm, share: float) -> Refiner:
+def _with_progress(refiner: Refiner, bar: tqdm) -> Refiner:
     def update(step, state, params, observation):
-        jax.debug.callback(lambda _: bar.update(share), step)
+        jax.debug.callback(lambda _: bar.update(), step)  # once for all starts
         return refiner.update(step, state, params, observation)
 
     return Refiner(refiner.init, update)
@@ -146,29 +148,32 @@ def _refine(
 ) -> tuple[Refinement, dict[str, float]]:
     """Follows the gradient of the energy from all starts and keeps the best end.
 
-    Also gives its energies before and after.
+    Takes one step more than asked for, which tells the energy of where it ends, and
+    forgets it. Also gives the energies before and after.
     """
     small = resize_image(picture, config.size_px, config.size_px)
     observation = (jnp.asarray(small), jnp.asarray(edge_distance(small)))
     energy = photograph_energy(library, fov_rad=fov_rad)
     schedule = optax.cosine_decay_schedule(config.learning_rate, max(config.steps, 1))
     refiner = gradient_refiner(energy, optax.adam(schedule), tabletop_bounds())
-    refiner = _with_progress(refiner, bar, 1 / len(starts))
+    refiner = _with_progress(refiner, bar)
 
     @jax.jit
     @functools.partial(jax.vmap, in_axes=(0, None))
     def explain(start, observation):
-        return refine(refiner, start, observation, config.steps)
+        found = refine(refiner, start, observation, config.steps + 1)
+        path = jax.tree.map(lambda x: x[:-1], found.trajectory)
+        return Refinement(jax.tree.map(lambda x: x[-1], path), path, found.info)
 
     stacked = jax.tree.map(lambda *x: np.stack(x), *starts)
-    refinements = jax.block_until_ready(explain(stacked, observation))
+    refinements = jax.tree.map(np.asarray, explain(stacked, observation))
     jax.effects_barrier()  # the last ticks of the progress bar
-    value = jax.jit(jax.vmap(energy, (0, None)))
-    first, last = (value(t, observation) for t in (stacked, refinements.params))
-    best = int(np.argmin(last))
-    return jax.tree.map(lambda x: np.asarray(x[best]), refinements), {
-        "energy_initial": float(first[best]),
-        "energy_final": float(last[best]),
+    best = int(np.argmin(refinements.info["energy"][:, -1]))
+    refinement = jax.tree.map(lambda x: x[best], refinements)
+    energies = refinement.info["energy"]
+    return refinement, {
+        "energy_initial": float(energies[0]),
+        "energy_final": float(energies[-1]),
     }
 
 

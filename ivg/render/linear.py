@@ -6,6 +6,7 @@ transpose and a leading batch axis; both are given once, here.
 
 import functools
 import importlib
+import threading
 import warnings
 from collections.abc import Callable
 from types import ModuleType
@@ -40,6 +41,17 @@ def cpu_kernels(name: str) -> ModuleType | None:
             stacklevel=2,
         )
         return None
+
+
+def preload_kernels() -> None:
+    """Compiles all CPU kernels in another thread, while the caller goes on.
+
+    Kernels are compiled when first used, and kept on disk; where they never were,
+    this takes about 20 seconds. Does nothing on other platforms.
+    """
+    if jax.default_backend() == "cpu":
+        names = ("visibility_cpu", "planes_cpu", "gather_cpu", "edges_cpu")
+        threading.Thread(target=lambda: [cpu_kernels(n) for n in names]).start()
 
 
 def choose(plain: Callable, kernel: Callable | None, *args):
@@ -137,4 +149,4 @@ def make_linear(
     return primitive
 
 
-__all__ = ["choose", "cpu_kernels", "make_linear"]
+__all__ = ["choose", "cpu_kernels", "make_linear", "preload_kernels"]

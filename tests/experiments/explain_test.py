@@ -68,7 +68,7 @@ def files(library, truth, tmp_path_factory):
     return folder
 
 
-def test_refines_a_given_scene_and_writes_everything(files, tmp_path):
+def test_refines_a_given_scene_and_writes_everything(files, tmp_path, capfd):
     config = Config(
         image=str(files / "picture.png"),
         initial=str(files / "near.json"),
@@ -77,6 +77,7 @@ def test_refines_a_given_scene_and_writes_everything(files, tmp_path):
         size_px=48,
     )
     metrics = run(config, str(tmp_path / "out"))
+    assert "100%" in capfd.readouterr().err  # the progress bar
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
     assert metrics["energy_final"] < metrics["energy_initial"]
     assert metrics["iou_final"] >= metrics["iou_initial"] > 0.5
