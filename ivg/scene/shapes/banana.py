@@ -24,7 +24,7 @@ from ivg.scene.shapes.surface import (
     join,
     join_faces,
     mesh_from_patches,
-    patch,
+    patches_along,
     settle,
     tube,
 )
@@ -119,12 +119,11 @@ def banana_patches(shape: BananaShape) -> list[Patch]:
     point = tube(
         banana_axis(shape), vector(0.0, 1.0, 0.0), banana_profile(shape), shape.ridge
     )
-    cut = patch(
-        point, CUT_ROWS, COLUMNS, poles=(True, False), uv_box=(0.0, 0.95, 1.0, 1.0)
-    )
-    peel = patch(
-        point, PEEL_ROWS, COLUMNS, poles=(False, True), uv_box=(0.0, 0.0, 1.0, 0.95)
-    )
+    sections = [
+        (CUT_ROWS, (True, False), (0.0, 0.95, 1.0, 1.0)),
+        (PEEL_ROWS, (False, True), (0.0, 0.0, 1.0, 0.95)),
+    ]
+    cut, peel = patches_along(point, sections, COLUMNS)
     across = peel.points[..., 0], peel.points[..., 2]
     x, z = ((c.min() + c.max()) / 2 for c in across)
     return settle([cut, peel], vector(-x, 0.0, -z))

@@ -19,6 +19,7 @@ from ivg.scene.shapes.surface import (
     lathe,
     mesh_from_patches,
     patch,
+    patches_along,
     tube,
 )
 from ivg.typing import Array
@@ -48,11 +49,8 @@ def mug_patches(shape: MugShape) -> list[Patch]:
     loop = tube(handle_axis(shape), vector(1.0, 0.0, 0.0), handle_profile(shape))
     ends = [(True, False), (False, False), (False, True)]
     boxes = [(0.9, 0.0, 1.0, 0.05), (0.9, 0.05, 1.0, 0.95), (0.9, 0.95, 1.0, 1.0)]
-    handle = [
-        patch(loop, rows, HANDLE_COLUMNS, poles=poles, uv_box=box)
-        for rows, poles, box in zip(HANDLE_ROWS, ends, boxes, strict=True)
-    ]
-    return [body, *handle]
+    sections = list(zip(HANDLE_ROWS, ends, boxes, strict=True))
+    return [body, *patches_along(loop, sections, HANDLE_COLUMNS)]
 
 
 def mug_surface(shape: MugShape) -> tuple[Array, Array, Array]:

@@ -6,12 +6,19 @@ import numpy as np
 
 from ivg.scene.mesh import Mesh
 from ivg.scene.shapes.curve import corner_columns, piece_rows, vector
-from ivg.scene.shapes.stapler_parts import StaplerShape, stapler_points
+from ivg.scene.shapes.stapler_parts import (
+    StaplerShape,
+    cap_profile,
+    hinge,
+    opened,
+    stapler_boxes,
+)
 from ivg.scene.shapes.surface import (
     Patch,
     compiled,
     join,
     join_faces,
+    loft,
     mesh_from_patches,
     patch,
     settle,
@@ -33,12 +40,20 @@ def stapler_patches(shape: StaplerShape) -> list[Patch]:
     Returns:
       Base, anvil, hinge block, magazine and cap.
     """
-    *boxes, cap = stapler_points(shape)
-    grids = [(point, BOX_ROWS, BOX_COLUMNS) for point in boxes]
-    grids.append((cap, CAP_ROWS, CAP_COLUMNS))
+    profiles, angles = stapler_boxes(shape)
+    pivot = hinge(shape)
+
+    def box(profile, angle):
+        point = opened(loft(profile), pivot, angle)
+        return patch(point, BOX_ROWS, BOX_COLUMNS, poles=(True, True))
+
+    boxes = jax.vmap(box)(profiles, angles)
+    cap = opened(loft(cap_profile(shape)), pivot, shape.opening)
+    patches = [jax.tree.map(lambda x, k=k: x[k], boxes) for k in range(len(angles))]
+    patches.append(patch(cap, CAP_ROWS, CAP_COLUMNS, poles=(True, True)))
     patches = [
-        patch(*grid, poles=(True, True), uv_box=(0.0, 0.2 * k, 1.0, 0.2 * (k + 1)))
-        for k, grid in enumerate(grids)
+        p.replace(uv=p.uv.at[..., 1].set(0.2 * (p.uv[..., 1] + k)))
+        for k, p in enumerate(patches)
     ]
     lengths = jnp.concatenate([p.points[..., 2].reshape(-1) for p in patches])
     middle = (lengths.min() + lengths.max()) / 2

@@ -4,11 +4,12 @@ Lengths are in metres, angles in radians. The base lies on y = 0; the mouth is
 towards +z and the hinge towards -z.
 """
 
+import jax
 import jax.numpy as jnp
 from flax import struct
 
 from ivg.scene.shapes.curve import capped_pieces, vector
-from ivg.scene.shapes.surface import PointFn, loft
+from ivg.scene.shapes.surface import PointFn
 from ivg.typing import Array
 
 
@@ -150,48 +151,33 @@ def opened(point: PointFn, pivot: Array, angle) -> PointFn:
     return turned
 
 
-def stapler_points(shape: StaplerShape) -> list[PointFn]:
-    """The lofted parts of a stapler.
+def stapler_boxes(shape: StaplerShape) -> tuple[Array, Array]:
+    """The parts of a stapler that are boxes with rounded edges.
 
     Args:
       shape: parameters.
 
     Returns:
-      Point functions of base, anvil, hinge block, magazine and cap.
+      Profiles `[4, 5, 4, 5]` of base, anvil, hinge block and magazine, with the arm
+      closed, and the angles `[4]` by which they open about the hinge, radians.
     """
     base, half, length = shape.base_height, shape.width / 2, shape.length
     back, front = _arm_ends(shape)
     floor, roof = base + shape.gap, base + shape.gap + shape.magazine_height
     inner = shape.arm_width * half
-
-    def box(low, high, fillet, corner):
-        return loft(box_profile(vector(0.0, *low), vector(*high), fillet, corner))
-
     z = length / 2
-    parts = [
-        box((0.0, -z), (half, base, z), 0.3 * base, 0.4 * base),
-        box(
-            (0.6 * base, 0.32 * length),
-            (0.5 * half, base + 0.0012, 0.46 * length),
-            0.0005,
-            0.0008,
-        ),
-        box(
-            (0.5 * base, -z + 0.04 * length),
-            (0.66 * inner, roof, -z + 0.24 * length),
-            0.002,
-            0.003,
-        ),
-        box(
-            (floor, back + 0.05 * length),
-            (0.6 * inner, roof, front - 0.004),
-            0.001,
-            0.0015,
-        ),
-        loft(cap_profile(shape)),
+    middle, rear = 0.46 * length, -z + 0.24 * length  # ends of anvil and hinge block
+    rows = [  # least y and z; half width, greatest y and z; fillet and corner
+        (0.0, -z, half, base, z, 0.3 * base, 0.4 * base),
+        (0.6 * base, 0.32 * length, 0.5 * half, base + 0.0012, middle, 5e-4, 8e-4),
+        (0.5 * base, -z + 0.04 * length, 0.66 * inner, roof, rear, 0.002, 0.003),
+        (floor, back + 0.05 * length, 0.6 * inner, roof, front - 0.004, 0.001, 0.0015),
     ]
-    pivot = hinge(shape)
-    return parts[:3] + [opened(part, pivot, shape.opening) for part in parts[3:]]
+    boxes = jnp.stack([vector(0.0, *row) for row in rows])
+    profiles = jax.vmap(box_profile)(
+        boxes[:, :3], boxes[:, 3:6], boxes[:, 6], boxes[:, 7]
+    )
+    return profiles, vector(0.0, 0.0, 0.0, shape.opening)
 
 
 __all__ = [
@@ -200,5 +186,5 @@ __all__ = [
     "cap_profile",
     "hinge",
     "opened",
-    "stapler_points",
+    "stapler_boxes",
 ]

@@ -147,22 +147,60 @@ def patch(
       `Patch`. Its normals are derivatives of the point function, so exact. At a
       pole, each copy has the normal of the one face that it serves.
     """
-    u = jnp.asarray(rows, jnp.result_type(float))
-    inside = u
-    if rows[-1] > rows[0]:
-        inside = jnp.clip(u, rows[0] + NUDGE, rows[-1] - NUDGE)
-    around = jnp.asarray(columns[:-1] if closed else columns, u.dtype)
-    points = _over_grid(point)(u, around)
-    normals = _over_grid(_normal_of(point))(inside, around)
+    sections = [(rows, poles, uv_box)]
+    return patches_along(point, sections, columns, closed=closed)[0]
+
+
+def patches_along(
+    point: PointFn,
+    sections: Sequence[tuple[np.ndarray, tuple[bool, bool], Box]],
+    columns: np.ndarray,
+    *,
+    closed: bool = True,
+) -> list[Patch]:
+    """Samples a point function in sections with sharp edges between them.
+
+    Args:
+      point: point function, traced once for all sections.
+      sections: rows, poles and uv box of each, as for `patch`.
+      columns: `[C, 3]`.
+      closed: whether the last column is the first.
+
+    Returns:
+      A `Patch` for each section.
+    """
+    rows = [np.asarray(rows, float) for rows, _, _ in sections]
+    dtype = jnp.result_type(float)
+    u, inside = (jnp.asarray(np.concatenate(x), dtype) for x in (rows, _inside(rows)))
+    around = jnp.asarray(columns[:-1] if closed else columns, dtype)
+    ends = np.cumsum([len(r) for r in rows])[:-1]
+    points = jnp.split(_over_grid(point)(u, around), ends)
+    normals = jnp.split(_over_grid(_normal_of(point))(inside, around), ends)
+    found = []
+    for i, (r, poles, box) in enumerate(sections):
+        grids = _at_poles(points[i], normals[i], poles)
+        if closed:
+            grids = (jnp.concatenate([x, x[:, :1]], 1) for x in grids)
+        uv = jnp.asarray(_grid_uv(len(r), len(columns), poles, box), dtype)
+        found.append(Patch(*grids, uv, poles))
+    return found
+
+
+def _inside(rows: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Rows a little inside the ends of their sections."""
+    return [
+        np.clip(r, r[0] + NUDGE, r[-1] - NUDGE) if r[-1] > r[0] else r for r in rows
+    ]
+
+
+def _at_poles(points: Array, normals: Array, poles) -> tuple[Array, Array]:
+    """All points of a pole in one place, and normals of the faces around it."""
     for row, is_pole in zip((0, -1), poles, strict=True):
         if is_pole:
             points = points.at[row].set(points[row, :1])
             between = normals[row] + jnp.roll(normals[row], -1, 0)
             normals = normals.at[row].set(safe_normalize(between))
-    if closed:
-        points, normals = (jnp.concatenate([x, x[:, :1]], 1) for x in (points, normals))
-    uv = jnp.asarray(_grid_uv(len(rows), len(columns), poles, uv_box), u.dtype)
-    return Patch(points, normals, uv, poles)
+    return points, normals
 
 
 def _over_grid(function: PointFn) -> PointFn:
@@ -212,11 +250,16 @@ def join(patches: Sequence[Patch]) -> tuple[Array, Array, Array]:
     Returns:
       `[V, 3]` points, `[V, 3]` normals and `[V, 2]` uv.
     """
+    return _join(patches, jnp.concatenate)
+
+
+def _join(patches: Sequence[Patch], concatenate: Callable) -> tuple:
     used, _ = _topology(patches)
-    points, normals, uv = (
-        jnp.concatenate([getattr(p, name).reshape(-1, size) for p in patches])[used]
+    parts = (
+        [getattr(p, name).reshape(-1, size) for p in patches]
         for name, size in (("points", 3), ("normals", 3), ("uv", 2))
     )
+    points, normals, uv = (concatenate(part)[used] for part in parts)
     return points, normals, uv
 
 
@@ -241,7 +284,8 @@ def mesh_from_patches(patches: Sequence[Patch]) -> Mesh:
     Returns:
       `Mesh` without padding.
     """
-    points, normals, uv = join(patches)
+    concrete = jax.tree.map(np.asarray, patches)
+    points, normals, uv = _join(concrete, np.concatenate)
     return make_mesh(_weld(points), join_faces(patches), normals, uv)
 
 
