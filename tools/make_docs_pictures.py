@@ -17,7 +17,7 @@ import numpy as np
 
 from ivg.data.tabletop import sample_tabletop
 from ivg.energy.tabletop import render_tabletop
-from ivg.geometry.camera import look_at
+from ivg.geometry.camera import Camera, look_at
 from ivg.geometry.rotation import quaternion_from_azimuth
 from ivg.io.atomic import write_atomic
 from ivg.render.pipeline import render
@@ -39,11 +39,10 @@ CELL_PX = 160
 
 def shape_pictures(library: MeshLibrary) -> dict[str, list[np.ndarray]]:
     """Every shape of a library but the ground, by class, from a little above."""
-    camera = look_at((0.6, 1.5, 2.1), (0, 0.5, 0), height=CELL_PX, width=CELL_PX)
     lights = make_lights(0.35, [[-0.3, 0.75, 0.59]], [[0.6] * 3])
 
     @jax.jit
-    def draw(shape_id):
+    def draw(shape_id, camera):
         turn = quaternion_from_azimuth(jnp.array(0.9))
         nodes = make_nodes(shape_id[None], quaternion=turn[None])
         scene = make_scene(
@@ -55,10 +54,22 @@ def shape_pictures(library: MeshLibrary) -> dict[str, list[np.ndarray]]:
     pictures, start = {}, 0
     for name, size in zip(library.class_names, library.class_sizes, strict=True):
         if name != "ground":
-            ids = range(start, start + size)
-            pictures[name] = [np.clip(draw(jnp.int32(i)), 0, 1) for i in ids]
+            ids = np.arange(start, start + size)
+            camera = _camera_for(library, ids)
+            pictures[name] = [np.clip(draw(i, camera), 0, 1) for i in ids]
         start += size
     return pictures
+
+
+def _camera_for(library: MeshLibrary, ids: np.ndarray) -> Camera:
+    """A camera that is filled by the largest of some shapes."""
+    points = np.asarray(library.mesh.vertices)[ids]
+    real = np.asarray(library.mesh.vertex_mask)[ids]
+    heights = points[..., 1][real]
+    target = np.array([0, (heights.min() + heights.max()) / 2, 0])
+    reach = np.linalg.norm(points - target, axis=-1)[real].max()
+    away = 2.6 * reach * np.array([0.25, 0.42, 0.87])
+    return look_at(target + away, target, height=CELL_PX, width=CELL_PX)
 
 
 def make_shapes_sheet() -> np.ndarray:
