@@ -178,11 +178,11 @@ def patches_along(
     normals = jnp.split(_over_grid(_normal_of(point))(inside, around), ends)
     found = []
     for i, (r, poles, box) in enumerate(sections):
-        grids = _at_poles(points[i], normals[i], poles)
+        at, facing = _at_poles(points[i], normals[i], poles)
         if closed:
-            grids = (jnp.concatenate([x, x[:, :1]], 1) for x in grids)
+            at, facing = (jnp.concatenate([x, x[:, :1]], 1) for x in (at, facing))
         uv = jnp.asarray(_grid_uv(len(r), len(columns), poles, box), dtype)
-        found.append(Patch(*grids, uv, poles))
+        found.append(Patch(at, facing, uv, poles))
     return found
 
 
