@@ -19,8 +19,6 @@ from ivg.typing import Array
 
 BACKENDS = ("cpu", "reference")
 CULLING = ("none", "back", "front")
-
-
 _KERNELS = {"visible_faces": "visibility_cpu", "visible_edges": "edges_cpu"}
 
 
