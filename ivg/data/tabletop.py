@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
+from jax.flatten_util import ravel_pytree
 
 from ivg.colour import linear_from_srgb
 from ivg.geometry.camera import Camera, ray_directions
@@ -363,41 +364,45 @@ def perturb_tabletop(
       `Tabletop`, clipped to the ranges. Classes and shapes stay right.
     """
     spread = Perturbation() if spread is None else spread
-    keys = iter(jax.random.split(key, 11))
-
-    def normal(shape=()):
-        return jax.random.normal(next(keys), shape)
-
+    noise = _normal_like(key, truth)
     size = 256
     table = truth.replace(
-        camera_height_m=truth.camera_height_m * (1 + spread.camera_height * normal()),
+        camera_height_m=truth.camera_height_m
+        * (1 + spread.camera_height * noise.camera_height_m),
         camera_elevation_rad=truth.camera_elevation_rad
-        + spread.camera_elevation_rad * normal(),
-        ambient=truth.ambient * (1 + spread.strength * normal()),
-        directional=truth.directional * (1 + spread.strength * normal()),
-        light_azimuth_rad=truth.light_azimuth_rad + spread.light_rad * normal(),
-        light_elevation_rad=truth.light_elevation_rad + spread.light_rad * normal(),
+        + spread.camera_elevation_rad * noise.camera_elevation_rad,
+        ambient=truth.ambient * (1 + spread.strength * noise.ambient),
+        directional=truth.directional * (1 + spread.strength * noise.directional),
+        light_azimuth_rad=truth.light_azimuth_rad
+        + spread.light_rad * noise.light_azimuth_rad,
+        light_elevation_rad=truth.light_elevation_rad
+        + spread.light_rad * noise.light_elevation_rad,
     )
     table = clip_tabletop(table)
     pixel, depth = contact_px(truth, tabletop_camera(truth, height=size, width=size))
-    pixel = pixel + spread.position_px * normal(pixel.shape)
+    pixel = pixel + spread.position_px * noise.position_m
     ray = ray_directions(tabletop_camera(table, height=size, width=size), pixel)
     reach = table.camera_height_m * safe_divide(1.0, jnp.maximum(-ray[:, 1], 1e-3))
     position = reach[:, None] * ray[:, jnp.array([0, 2])]
     table = table.replace(position_m=jnp.where(truth.mask[:, None], position, 0))
     _, new_depth = contact_px(table, tabletop_camera(table, height=size, width=size))
-    factor = 1 + spread.size * normal(depth.shape)
+    factor = 1 + spread.size * noise.size_m
     table = table.replace(
         size_m=jnp.where(truth.mask, truth.size_m * factor * new_depth / depth, 0.1),
-        azimuth_rad=truth.azimuth_rad + spread.azimuth_rad * normal(depth.shape),
-        colour=_perturb_colour(
-            truth.colour, spread.colour * normal(truth.colour.shape)
-        ),
+        azimuth_rad=truth.azimuth_rad + spread.azimuth_rad * noise.azimuth_rad,
+        colour=_perturb_colour(truth.colour, spread.colour * noise.colour),
         ground_colour=_perturb_colour(
-            truth.ground_colour, spread.ground_colour * normal((3,))
+            truth.ground_colour, spread.ground_colour * noise.ground_colour
         ),
     )
     return clip_tabletop(table)
+
+
+def _normal_like(key: Array, table: Tabletop) -> Tabletop:
+    """Standard normal numbers in the place of all latents, from a single draw."""
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), table)
+    flat, unravel = ravel_pytree(zeros)
+    return unravel(jax.random.normal(key, flat.shape))
 
 
 def _perturb_colour(colour: Array, noise: Array) -> Array:

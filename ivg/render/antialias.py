@@ -18,6 +18,7 @@ from ivg.render.gather import add_planes, gather_planes, list_places
 from ivg.typing import Array
 
 _USUAL_PAIRS = 8  # that see an edge, at most, per row and column of the picture
+_MIDDLE = 0.5001  # so that rounding does not choose the side of an edge exactly at 0.5
 
 
 def edge_ends(vertices: Array, edges: Array, edge_index: Array, colours: Array):
@@ -95,7 +96,7 @@ def _blend(onto, pair, image, vertices, edges, edge_code, colours):
     second = first + jnp.where(pair < height * width, 1, width)
     inner_first = (code & 1) == 0
     beyond = jnp.where(code < 0, -1, jnp.where(inner_first, second, first))
-    blended = jnp.where(code < 0, -1, jnp.where(t < 0.5, first, second))
+    blended = jnp.where(code < 0, -1, jnp.where(t < _MIDDLE, first, second))
     if colours is None:
         inner = jnp.where(code < 0, -1, jnp.where(inner_first, first, second))
         colour = gather_planes(image.reshape(-1, num), inner)
