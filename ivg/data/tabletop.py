@@ -4,6 +4,7 @@ Source: Romaszko et al., Learning Direct Optimization, sections 6.1 and 6.2.
 """
 
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -208,9 +209,22 @@ def _area_alone(table: Tabletop, library: MeshLibrary, place: Array):
         width=3 * size,
         principal_point_px=camera.principal_point_px + size,
     )
-    only = table.replace(mask=jnp.arange(table.mask.shape[0]) == place)
-    shown = _node_index(only, library, wide) == place + 1
+    shown = _node_index(take_object(table, place), library, wide) == 1
     return jnp.sum(shown[size : 2 * size, size : 2 * size]), jnp.sum(shown)
+
+
+def take_object(table: Tabletop, place: Array) -> Tabletop:
+    """The table with a single place, that of one object.
+
+    Args:
+      table: latents.
+      place: `[]` int32 which object.
+
+    Returns:
+      `Tabletop` with one place.
+    """
+    names = "class_id shape position_m size_m azimuth_rad colour mask".split()
+    return table.replace(**{name: getattr(table, name)[place][None] for name in names})
 
 
 def _areas_together(table: Tabletop, library: MeshLibrary) -> Array:
@@ -230,6 +244,15 @@ class _Progress:
     count: Array
 
 
+def _is_seen(table: Tabletop, area: Array, place: Array, library: MeshLibrary):
+    """Whether half of the new object is in the picture, and none is half occluded."""
+    inside, everywhere = _area_alone(table, library, place)
+    area = area.at[place].set(inside)
+    visible = _areas_together(table, library)
+    seen = jnp.all((2 * visible >= area) | ~table.mask)
+    return (inside > 0) & (2 * inside >= everywhere) & seen, area
+
+
 def _try_object(key: Array, progress: _Progress, library: MeshLibrary) -> _Progress:
     """Adds one random object, if the paper's rules allow it."""
     place = progress.count
@@ -237,15 +260,11 @@ def _try_object(key: Array, progress: _Progress, library: MeshLibrary) -> _Progr
     corners = footprints(table, library)
     others = jax.vmap(rectangles_overlap, (None, 0))(corners[place], corners)
     apart = ~jnp.any(others & progress.table.mask)
-    inside, everywhere = _area_alone(table, library, place)
-    area = progress.area.at[place].set(inside)
-    visible = _areas_together(table, library)
-    accepted = (
-        _on_table(table, place)
-        & apart
-        & (inside > 0)
-        & (2 * inside >= everywhere)
-        & jnp.all((2 * visible >= area) | ~table.mask)
+    plausible = _on_table(table, place) & apart
+    accepted, area = jax.lax.cond(
+        plausible,
+        lambda: _is_seen(table, progress.area, place, library),
+        lambda: (jnp.array(False), progress.area),
     )
     added = _Progress(table, area, place + 1)
     return jax.tree.map(lambda new, old: jnp.where(accepted, new, old), added, progress)
@@ -346,8 +365,14 @@ class Perturbation:
     light_rad: float = 0.5
 
 
+Draw = Callable[[Array, tuple[int, ...]], Array]
+
+
 def perturb_tabletop(
-    key: Array, truth: Tabletop, spread: Perturbation | None = None
+    key: Array,
+    truth: Tabletop,
+    spread: Perturbation | None = None,
+    draw: Draw = jax.random.normal,
 ) -> Tabletop:
     """A first estimate with the errors of the paper's initialization.
 
@@ -357,28 +382,77 @@ def perturb_tabletop(
     Args:
       key: random key, consumed.
       truth: true latents.
-      spread: standard deviations; errors are normal. Those of `Perturbation()` if
-        absent.
+      spread: sizes of the errors. Those of `Perturbation()` if absent.
+      draw: `(key, shape) -> [...]` errors in units of the spread.
 
     Returns:
       `Tabletop`, clipped to the ranges. Classes and shapes stay right.
     """
+    table = perturb_globals(key, truth, spread, draw)
+    return perturb_objects(key, truth, table, spread, draw)
+
+
+def perturb_globals(
+    key: Array,
+    truth: Tabletop,
+    spread: Perturbation | None = None,
+    draw: Draw = jax.random.normal,
+) -> Tabletop:
+    """The errors of `perturb_tabletop` in camera, lights and the colour of the ground.
+
+    Args:
+      key: random key, consumed.
+      truth: true latents.
+      spread: sizes of the errors.
+      draw: `(key, shape) -> [...]` errors in units of the spread.
+
+    Returns:
+      `Tabletop`, clipped to the ranges. The objects stay right.
+    """
     spread = Perturbation() if spread is None else spread
-    noise = _normal_like(key, truth)
-    size = 256
+    noise = _noise_like(key, truth, draw)
+
+    def share(name, spread):
+        return getattr(truth, name) * (1 + spread * getattr(noise, name))
+
+    def shift(name, spread):
+        return getattr(truth, name) + spread * getattr(noise, name)
+
     table = truth.replace(
-        camera_height_m=truth.camera_height_m
-        * (1 + spread.camera_height * noise.camera_height_m),
-        camera_elevation_rad=truth.camera_elevation_rad
-        + spread.camera_elevation_rad * noise.camera_elevation_rad,
-        ambient=truth.ambient * (1 + spread.strength * noise.ambient),
-        directional=truth.directional * (1 + spread.strength * noise.directional),
-        light_azimuth_rad=truth.light_azimuth_rad
-        + spread.light_rad * noise.light_azimuth_rad,
-        light_elevation_rad=truth.light_elevation_rad
-        + spread.light_rad * noise.light_elevation_rad,
+        camera_height_m=share("camera_height_m", spread.camera_height),
+        camera_elevation_rad=shift("camera_elevation_rad", spread.camera_elevation_rad),
+        ambient=share("ambient", spread.strength),
+        directional=share("directional", spread.strength),
+        light_azimuth_rad=shift("light_azimuth_rad", spread.light_rad),
+        light_elevation_rad=shift("light_elevation_rad", spread.light_rad),
+        ground_colour=_perturb_colour(
+            truth.ground_colour, spread.ground_colour * noise.ground_colour
+        ),
     )
-    table = clip_tabletop(table)
+    return clip_tabletop(table)
+
+
+def perturb_objects(
+    key: Array,
+    truth: Tabletop,
+    table: Tabletop,
+    spread: Perturbation | None = None,
+    draw: Draw = jax.random.normal,
+) -> Tabletop:
+    """The errors of `perturb_tabletop` in the objects.
+
+    Args:
+      key: random key, consumed.
+      truth: true latents.
+      table: latents whose camera sees the objects.
+      spread: sizes of the errors.
+      draw: `(key, shape) -> [...]` errors in units of the spread.
+
+    Returns:
+      `Tabletop` with the camera, lights and ground of `table`, clipped to the ranges.
+    """
+    spread = Perturbation() if spread is None else spread
+    noise, size = _noise_like(key, truth, draw), 256
     pixel, depth = contact_px(truth, tabletop_camera(truth, height=size, width=size))
     pixel = pixel + spread.position_px * noise.position_m
     ray = ray_directions(tabletop_camera(table, height=size, width=size), pixel)
@@ -391,18 +465,15 @@ def perturb_tabletop(
         size_m=jnp.where(truth.mask, truth.size_m * factor * new_depth / depth, 0.1),
         azimuth_rad=truth.azimuth_rad + spread.azimuth_rad * noise.azimuth_rad,
         colour=_perturb_colour(truth.colour, spread.colour * noise.colour),
-        ground_colour=_perturb_colour(
-            truth.ground_colour, spread.ground_colour * noise.ground_colour
-        ),
     )
     return clip_tabletop(table)
 
 
-def _normal_like(key: Array, table: Tabletop) -> Tabletop:
-    """Standard normal numbers in the place of all latents, from a single draw."""
+def _noise_like(key: Array, table: Tabletop, draw: Draw) -> Tabletop:
+    """Random numbers in the place of all latents, from a single draw."""
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), table)
     flat, unravel = ravel_pytree(zeros)
-    return unravel(jax.random.normal(key, flat.shape))
+    return unravel(draw(key, flat.shape))
 
 
 def _perturb_colour(colour: Array, noise: Array) -> Array:
@@ -441,13 +512,17 @@ def clip_tabletop(table: Tabletop) -> Tabletop:
 
 __all__ = [
     "CSS_COLOURS",
+    "Draw",
     "Perturbation",
     "clip_tabletop",
     "footprints",
+    "perturb_globals",
+    "perturb_objects",
     "perturb_tabletop",
     "rectangles_overlap",
     "sample_colour",
     "sample_globals",
     "sample_tabletop",
+    "take_object",
     "try_tabletop",
 ]

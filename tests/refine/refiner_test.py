@@ -6,11 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-import scipy.optimize
 
 from ivg.refine.gradient import gradient_refiner
 from ivg.refine.refiner import Refiner, refine
-from ivg.refine.scipy_baseline import minimize_energy
 from ivg.typing import Bounds
 
 
@@ -98,20 +96,3 @@ def test_gradient_through_the_loop_equals_finite_differences():
         assert float(jax.grad(final_error)(rate)) == pytest.approx(
             float(slope), rel=1e-6
         )
-
-
-def test_nelder_mead_equals_scipy():
-    start = np.asarray(PARAMS["x"], np.float64)
-    expected = scipy.optimize.minimize(
-        lambda x: float(quadratic({"x": x, "count": 1}, TARGET)),
-        start,
-        method="Nelder-Mead",
-        options={"maxiter": 40},
-    )
-    steps = []
-    result = minimize_energy(quadratic, PARAMS, TARGET, 40, on_step=steps.append)
-    np.testing.assert_allclose(result.params["x"], expected.x, atol=1e-3)
-    assert steps == list(range(1, len(steps) + 1))
-    assert result.trajectory["x"].shape == (len(steps) + 1, 2)
-    assert result.info["energy"].shape == (len(steps),)
-    assert result.info["energy"][-1] < result.info["energy"][0]

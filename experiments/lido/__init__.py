@@ -1,0 +1,1 @@
+"""Learning direct optimization: training, refinement and comparison."""

@@ -1,0 +1,83 @@
+"""Sizes of the LiDO experiment."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Counts of scenes and steps, and widths of networks.
+
+    Attributes:
+      seed: of scenes, networks and batches.
+      size_px: side of the pictures; patches have half of it.
+      num_textures: textures that looks choose from.
+      num_backdrops: rooms and other pictures behind the scenes.
+      num_init: scenes that the detector and the initialization networks learn from.
+      num_source1: scenes of the Prediction Network that start where those networks do.
+      num_source2: scenes of the Prediction Network that start near the truth.
+      num_validation: scenes to watch the training with.
+      num_tune: scenes to choose hyper-parameters of refiners with.
+      num_scenes: test scenes.
+      trunk: widths of the three shared convolutions of the Prediction Network.
+      branch: widths of the two convolutions of each of its branches.
+      colour: widths of the three convolutions of its colour networks.
+      predictor_steps: its training steps.
+      backbone: widths of the small network under detector and initialization.
+      detector_width: of the convolutions of the detector's heads.
+      initializer_width: of the convolutions of the initialization networks.
+      guess_steps: training steps of detector and initialization networks.
+      guess_batch: pictures in a training batch of those.
+      batch_size: objects in a training batch.
+      learning_rate: of Adam for the Prediction Network.
+      guess_rate: of Adam for detector and initialization networks.
+      chunk: training steps between two looks at the loss.
+      num_iterations: `T` of a refinement.
+      search_iterations: limit of the searches for each block; None for the paper's.
+      min_score: least probability of a detection.
+    """
+
+    seed: int = 0
+    size_px: int = 256
+    num_textures: int = 70
+    num_backdrops: int = 64
+    num_init: int = 3000
+    num_source1: int = 3000
+    num_source2: int = 3000
+    num_validation: int = 100
+    num_tune: int = 50
+    num_scenes: int = 200
+    trunk: tuple[int, ...] = (16, 32, 64)
+    branch: tuple[int, ...] = (32, 16)
+    colour: tuple[int, ...] = (16, 32, 64)
+    predictor_steps: int = 12000
+    backbone: tuple[int, ...] = (16, 32, 64, 32)
+    detector_width: int = 24
+    initializer_width: int = 16
+    guess_steps: int = 5000
+    guess_batch: int = 4
+    batch_size: int = 32
+    learning_rate: float = 3e-4
+    guess_rate: float = 1e-3
+    chunk: int = 50
+    num_iterations: int = 30
+    search_iterations: int | None = None
+    min_score: float = 0.5
+
+
+PRESETS = {
+    "smoke": Config(
+        num_textures=7, num_backdrops=4, num_init=4, num_source1=4, num_source2=4,
+        num_validation=2, num_tune=2, num_scenes=2, trunk=(4, 4, 4), branch=(4, 4),
+        colour=(4, 4, 4), backbone=(4, 4, 4), detector_width=4, initializer_width=4,
+        guess_steps=2, guess_batch=2, predictor_steps=4, batch_size=4, chunk=2,
+        num_iterations=3, search_iterations=2, min_score=0.0,
+    ),
+    "cpu": Config(),
+    "paper": Config(
+        num_init=10_000, num_source1=10_000, num_source2=10_000, num_validation=200,
+        num_tune=200, trunk=(32, 64, 128), branch=(64, 32), colour=(32, 64, 128),
+        predictor_steps=69_000, batch_size=32,
+    ),
+}  # fmt: skip
+
+__all__ = ["PRESETS", "Config"]

@@ -1,0 +1,268 @@
+"""The comparison: first guess, the two searches and LiDO on the same scenes."""
+
+import io
+import pathlib
+import time
+from collections.abc import Callable, Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from tqdm import tqdm
+
+from experiments.lido.guesses import in_chunks
+from ivg.colour import linear_from_srgb
+from ivg.energy.tabletop import display, tabletop_energy
+from ivg.io.atomic import write_atomic
+from ivg.metrics.tabletop import tabletop_errors
+from ivg.metrics.tabletop_image import tabletop_image_metrics
+from ivg.models.tabletop_coding import Votes
+from ivg.refine.lido import PredictFn, lido_refiner
+from ivg.refine.refiner import refine
+from ivg.refine.scipy_baseline import Search, cumulative_seconds
+from ivg.refine.tabletop_baseline import tabletop_minimizer
+from ivg.render.pipeline import render
+from ivg.scene.library import MeshLibrary
+from ivg.scene.tabletop import Tabletop, scene_from_tabletop
+
+_FIELDS = tuple(Tabletop.__dataclass_fields__)
+
+
+@struct.dataclass
+class Problems:
+    """Pictures to be explained, and what is true of them, for `M` scenes.
+
+    Attributes:
+      pictures: `[M, H, W, 3]` uint8 sRGB.
+      guesses: first latents.
+      votes: first `Votes`.
+      truths: true latents, objects in any places.
+      found: true latents with the objects in the places of their guesses; the mask
+        tells which guesses have one.
+      pairs: `[M, N]` place in `truths` of each guess, -1 for none.
+    """
+
+    pictures: np.ndarray
+    guesses: Tabletop
+    votes: Votes
+    truths: Tabletop
+    found: Tabletop
+    pairs: np.ndarray
+
+
+@struct.dataclass
+class Paths:
+    """What a method did with `M` scenes.
+
+    Attributes:
+      tables: latents `[M, T + 1]`.
+      seconds: `[M, T + 1]` since the start of the scene, on the host's clock and
+        without compilation.
+    """
+
+    tables: Tabletop
+    seconds: np.ndarray
+
+
+def lido_paths(
+    predict: PredictFn, problems: Problems, library: MeshLibrary, num_steps: int
+) -> Paths:
+    """LiDO on all scenes.
+
+    Args:
+      predict: predictor.
+      problems: scenes.
+      library: shapes.
+      num_steps: `T`.
+
+    Returns:
+      `Paths`; the time of a scene is spread evenly over its steps.
+    """
+
+    @jax.jit
+    def explain(table, votes, picture):
+        refiner = lido_refiner(predict, library, votes)
+        linear = linear_from_srgb(picture / 255.0)
+        return refine(refiner, table, linear, num_steps).trajectory
+
+    scenes = problems.guesses, problems.votes, problems.pictures
+    rows = [
+        jax.tree.map(lambda x, i=i: jnp.asarray(x[i]), scenes)
+        for i in range(len(problems.pictures))
+    ]
+    jax.block_until_ready(explain(*rows[0]))
+    tables, seconds = [], []
+    for row in tqdm(rows, desc="lido", unit="scene"):
+        start = time.perf_counter()
+        tables.append(jax.block_until_ready(explain(*row)))
+        seconds.append(time.perf_counter() - start)
+    share = np.arange(num_steps + 1) / num_steps
+    return Paths(_stack(tables), np.array(seconds)[:, None] * share)
+
+
+def search_paths(
+    name: str,
+    search: Search,
+    problems: Problems,
+    library: MeshLibrary,
+    folder: pathlib.Path,
+    **energy_options,
+) -> Paths:
+    """A search on all scenes; each is kept on disk when it is done.
+
+    Args:
+      name: of the method.
+      search: method and limits.
+      problems: scenes.
+      library: shapes.
+      folder: of the results; those that are there already are not made again.
+      **energy_options: of `tabletop_energy`.
+
+    Returns:
+      `Paths` with an entry after each block.
+    """
+    minimize = tabletop_minimizer(tabletop_energy(library, **energy_options), search)
+    tables, seconds = [], []
+    for i in tqdm(range(len(problems.pictures)), desc=name, unit="scene"):
+        file = folder / name / f"{i:05d}.npz"
+        if not file.exists():
+            table = jax.tree.map(lambda x, i=i: jnp.asarray(x[i]), problems.guesses)
+            picture = linear_from_srgb(problems.pictures[i] / 255.0)
+            _write_path(file, minimize(table, picture))
+        path = _read_path(file)
+        tables.append(path.tables)
+        seconds.append(path.seconds)
+    return Paths(_stack(tables), np.stack(seconds))
+
+
+def _stack(trees: list):
+    return jax.tree.map(lambda *x: np.stack([np.asarray(v) for v in x]), *trees)
+
+
+def _write_path(file: pathlib.Path, refinement) -> None:
+    arrays = {name: getattr(refinement.trajectory, name) for name in _FIELDS}
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer, seconds=cumulative_seconds(refinement.info),
+        **jax.tree.map(np.asarray, arrays),
+    )  # fmt: skip
+    write_atomic(file, buffer.getvalue())
+
+
+def _read_path(file: pathlib.Path) -> Paths:
+    with np.load(file, allow_pickle=False) as data:
+        return Paths(Tabletop(**{n: data[n] for n in _FIELDS}), data["seconds"])
+
+
+def errors_of(paths: Paths, problems: Problems) -> dict[str, np.ndarray]:
+    """The errors of the latents along the way, of objects that have a true one.
+
+    Args:
+      paths: of a method.
+      problems: scenes.
+
+    Returns:
+      `[M, T + 1, N]` or `[M, T + 1]` for each name of `tabletop_errors`.
+    """
+    along = jax.vmap(tabletop_errors, (0, None))
+    return jax.tree.map(
+        np.asarray, jax.jit(jax.vmap(along))(paths.tables, problems.found)
+    )
+
+
+def picture_maker(library: MeshLibrary, size_px: int) -> Callable:
+    """Makes the compiled function that renders latents for the scores.
+
+    Args:
+      library: shapes.
+      size_px: side of the pictures.
+
+    Returns:
+      Function of latents `[M]` to nodes `[M, H, W]` and pictures `[M, H, W, 3]` as
+      displayed.
+    """
+
+    @jax.jit
+    def make(tables):
+        def one(table):
+            scene = scene_from_tabletop(table, library, height=size_px, width=size_px)
+            seen = render(scene)
+            return seen.object_index, display(seen.rgb)
+
+        return jax.lax.map(one, tables)
+
+    return make
+
+
+def true_nodes(index: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Nodes of the truth, numbered as those of the guesses.
+
+    Args:
+      index: `[M, H, W]` nodes of the true scenes.
+      pairs: `[M, N]` from `pair_tables`.
+
+    Returns:
+      `[M, H, W]`; -2 for objects that were not found.
+    """
+    renumbered = np.full((len(pairs), pairs.shape[1] + 2), -2)
+    renumbered[:, 0], renumbered[:, 1] = -1, 0
+    for row, pair in zip(renumbered, pairs, strict=True):
+        places = np.flatnonzero(pair >= 0)
+        row[pair[places] + 2] = places + 1
+    flat = np.take_along_axis(renumbered, index.reshape(len(index), -1) + 1, 1)
+    return flat.reshape(index.shape)
+
+
+def scores_of(
+    tables: Tabletop, problems: Problems, make_pictures: Callable
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Overlaps and squared errors in the picture.
+
+    Args:
+      tables: latents `[M]` at the end of a method.
+      problems: scenes.
+      make_pictures: from `picture_maker`.
+
+    Returns:
+      For each name of `tabletop_image_metrics`, `[M, N]` or `[M]`; and the pictures.
+    """
+    index, rendered = in_chunks(make_pictures, tables)
+    true_index, _ = in_chunks(make_pictures, problems.truths)
+    nodes = true_nodes(true_index, problems.pairs)
+    observed = problems.pictures / np.float32(255)
+
+    @jax.jit
+    def score(*scene):
+        return jax.lax.map(lambda s: tabletop_image_metrics(*s), scene)
+
+    mask = problems.found.mask
+    return in_chunks(score, index, nodes, rendered, observed, mask), rendered
+
+
+def last_tables(paths: Mapping[str, Paths]) -> dict[str, Tabletop]:
+    """Where the methods ended.
+
+    Args:
+      paths: of each method.
+
+    Returns:
+      Latents `[M]` of each.
+    """
+    return {
+        name: jax.tree.map(lambda x: x[:, -1], path.tables)
+        for name, path in paths.items()
+    }
+
+
+__all__ = [
+    "Paths",
+    "Problems",
+    "errors_of",
+    "last_tables",
+    "lido_paths",
+    "picture_maker",
+    "scores_of",
+    "search_paths",
+    "true_nodes",
+]

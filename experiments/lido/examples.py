@@ -1,0 +1,202 @@
+"""What the Prediction Network learns from: objects, estimates of them, and the truth.
+
+Source: Romaszko et al., Learning Direct Optimization, section 6.2.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+from ivg.colour import linear_from_srgb
+from ivg.data.tabletop import Perturbation, perturb_globals, perturb_objects
+from ivg.models.patches import stack_pair
+from ivg.models.tabletop_coding import (
+    SHAPE_COUNTS,
+    Prediction,
+    Votes,
+    encode_latents,
+    encode_target,
+    opinions_of_table,
+    unanimous_votes,
+    vote,
+    votes_of_table,
+)
+from ivg.refine.lido import comparison_pixels, render_for_comparison
+from ivg.scene.library import MeshLibrary
+from ivg.scene.tabletop import Tabletop
+from ivg.typing import Array
+
+
+@struct.dataclass
+class Examples:
+    """Examples of `M` objects.
+
+    Attributes:
+      observed: `[M, 64, 64, 3]` uint8 patches of pictures, sRGB.
+      rendered: `[M, 64, 64, 3]` uint8 patches of renders, sRGB.
+      inside: `[M, 64, 64]` uint8, 255 within the picture and 0 beyond.
+      latents: `[M, 70]` from `encode_latents`.
+      target: from `encode_target`.
+    """
+
+    observed: Array
+    rendered: Array
+    inside: Array
+    latents: Array
+    target: Prediction
+
+
+def uniform_draw(key: Array, shape: tuple[int, ...]) -> Array:
+    """Errors uniform within their spread on either side.
+
+    Args:
+      key: random key, consumed.
+      shape: shape.
+
+    Returns:
+      `[...]` in [-1, 1].
+    """
+    return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
+
+
+def near_truth(
+    key: Array, truth: Tabletop, spread: Perturbation
+) -> tuple[Tabletop, Votes]:
+    """An estimate near the truth, with votes that differ from object to object.
+
+    Every shape is replaced by a random one of its class.
+
+    Args:
+      key: random key, consumed.
+      truth: true latents of `N` places.
+      spread: half widths of the uniform errors.
+
+    Returns:
+      The estimate and its `Votes` `[N]`.
+    """
+    key_votes, key_objects, key_shape = jax.random.split(key, 3)
+    n = truth.mask.shape[0]
+
+    def cast(key):
+        return votes_of_table(perturb_globals(key, truth, spread, uniform_draw))
+
+    votes = jax.vmap(cast)(jax.random.split(key_votes, n))
+    table = perturb_objects(
+        key_objects, truth, vote(truth, votes), spread, uniform_draw
+    )
+    counts = jnp.array(SHAPE_COUNTS)[truth.class_id]
+    return table.replace(shape=jax.random.randint(key_shape, (n,), 0, counts)), votes
+
+
+def examples_of_scene(
+    truth: Tabletop, picture: Array, table: Tabletop, votes: Votes, library: MeshLibrary
+) -> Examples:
+    """The examples of all places of one scene.
+
+    Args:
+      truth: true latents of `N` places.
+      picture: `[H, W, 3]` uint8 sRGB.
+      table: estimated latents of the same objects in the same places.
+      votes: `Votes` `[N]`.
+      library: shapes.
+
+    Returns:
+      `Examples` of `N` objects, of empty places too.
+    """
+    observation = linear_from_srgb(picture / 255.0)
+    rendered = render_for_comparison(table, observation, library)
+
+    def pixels(picture):
+        return jnp.round(255 * comparison_pixels(table, picture)).astype(jnp.uint8)
+
+    return Examples(
+        observed=pixels(observation),
+        rendered=pixels(rendered),
+        inside=pixels(jnp.ones_like(observation))[..., 0],
+        latents=encode_latents(table, votes),
+        target=encode_target(opinions_of_table(truth, unanimous_votes(truth)), table),
+    )
+
+
+def example_maker(library: MeshLibrary) -> Callable:
+    """Makes the compiled function that makes examples.
+
+    Args:
+      library: shapes.
+
+    Returns:
+      Function of true `Tabletop`s, pictures, estimates and `Votes`, `[M]` each, to
+      `Examples` `[M, N]`.
+    """
+
+    @jax.jit
+    def make(*scenes):
+        return jax.lax.map(lambda s: examples_of_scene(*s, library), scenes)
+
+    return make
+
+
+def only_objects(examples: Examples, mask: np.ndarray) -> Examples:
+    """The examples of real objects, in one row.
+
+    Args:
+      examples: `Examples` `[M, N]`.
+      mask: `[M, N]` bool.
+
+    Returns:
+      `Examples` of as many objects as the mask has.
+    """
+    return jax.tree.map(lambda x: np.asarray(x)[mask], examples)
+
+
+def network_inputs(examples: Examples) -> tuple[Array, Array]:
+    """Patches and latents as the network takes them.
+
+    Args:
+      examples: `Examples` of `B` objects.
+
+    Returns:
+      `[B, 64, 64, 9]` and `[B, 70]`.
+    """
+    pixels = examples.observed, examples.rendered, examples.inside[..., None]
+    return stack_pair(*(p / 255.0 for p in pixels)), examples.latents
+
+
+def prediction_loss(prediction: Prediction, target: Prediction) -> Array:
+    """What the Prediction Network minimises.
+
+    Args:
+      prediction: of `B` objects.
+      target: from `encode_target`, likewise.
+
+    Returns:
+      `[]` sum over the sets of latents of the mean absolute and the mean squared
+      error, and 0.2 times the cross-entropy of the azimuth.
+
+    Source: Romaszko et al., section 8.
+    """
+    log_share = jax.nn.log_softmax(prediction.azimuth)
+    chosen = jnp.take_along_axis(log_share, target.azimuth[:, None], 1)
+    plain = [
+        prediction.replace(azimuth=jnp.zeros(())),
+        target.replace(azimuth=jnp.zeros(())),
+    ]
+    errors = jax.tree.leaves(jax.tree.map(jnp.subtract, *plain))
+    return sum(jnp.mean(jnp.abs(e)) + jnp.mean(e**2) for e in errors) - 0.2 * jnp.mean(
+        chosen
+    )
+
+
+__all__ = [
+    "Examples",
+    "example_maker",
+    "examples_of_scene",
+    "near_truth",
+    "network_inputs",
+    "only_objects",
+    "prediction_loss",
+    "uniform_draw",
+]

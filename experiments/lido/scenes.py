@@ -1,0 +1,150 @@
+"""The data sets: random table-tops and their pictures, made once and kept on disk."""
+
+import concurrent.futures
+import io
+import pathlib
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tqdm import tqdm
+
+from experiments.lido.config import Config
+from ivg.data.rich_tabletop import (
+    Surroundings,
+    make_surroundings,
+    sample_rich_tabletop,
+)
+from ivg.io.atomic import write_atomic
+from ivg.scene.library import MeshLibrary
+from ivg.scene.shapes.families import primitive_library
+from ivg.scene.tabletop import Tabletop
+from ivg.typing import Array
+
+SPLITS = ("init", "source1", "source2", "validation", "tune", "test")
+_CHUNK = 50
+_FIELDS = tuple(Tabletop.__dataclass_fields__)
+
+
+def split_key(config: Config, split: str) -> Array:
+    """The random key of a data set; no two sets share scenes.
+
+    Args:
+      config: gives the seed.
+      split: one of `SPLITS`.
+
+    Returns:
+      Random key.
+    """
+    return jax.random.fold_in(jax.random.key(config.seed), SPLITS.index(split))
+
+
+def surroundings_of(config: Config, split: str) -> Surroundings:
+    """Textures and rooms; those of the test set are not seen in training.
+
+    Args:
+      config: counts and seed.
+      split: one of `SPLITS`.
+
+    Returns:
+      `Surroundings`.
+    """
+    is_test = split in ("validation", "tune", "test")
+    key = jax.random.fold_in(jax.random.key(config.seed), 100 + is_test)
+    make = jax.jit(
+        lambda key, primitives: make_surroundings(
+            key, primitives, num_textures=config.num_textures,
+            num_backdrops=config.num_backdrops, size=config.size_px,
+        )
+    )  # fmt: skip
+    return make(key, primitive_library())
+
+
+def scene_maker(library: MeshLibrary) -> Callable:
+    """Makes the compiled function that makes scenes.
+
+    Args:
+      library: shapes.
+
+    Returns:
+      Function of `[M]` keys and `Surroundings` to `Tabletop`s and pictures
+      `[M, H, W, 3]` uint8 sRGB.
+    """
+
+    @jax.jit
+    def make(keys, surroundings):
+        def one(key):
+            table, picture = sample_rich_tabletop(key, library, surroundings)
+            return table, jnp.round(255 * picture).astype(jnp.uint8)
+
+        return jax.lax.map(one, keys)
+
+    return make
+
+
+def load_scenes(
+    config: Config,
+    split: str,
+    num: int,
+    library: MeshLibrary,
+    folder: pathlib.Path,
+    make: Callable | None = None,
+) -> tuple[Tabletop, np.ndarray]:
+    """A data set, from disk as far as it is there.
+
+    Args:
+      config: counts and seed.
+      split: one of `SPLITS`.
+      num: number `M` of scenes. The first ones are the same whatever their number.
+      library: shapes.
+      folder: of the files.
+      make: from `scene_maker`, to share what it compiled.
+
+    Returns:
+      True latents with a leading axis `[M]` and pictures `[M, H, W, 3]` uint8 sRGB.
+    """
+    starts = range(0, num, _CHUNK)
+    missing = [s for s in starts if not _file(folder, config, split, s).exists()]
+    if missing:
+        make = make or scene_maker(library)
+        surroundings = surroundings_of(config, split)
+
+        def fill(start):
+            keys = jax.vmap(jax.random.fold_in, (None, 0))(
+                split_key(config, split), start + jnp.arange(_CHUNK)
+            )
+            _write(_file(folder, config, split, start), *make(keys, surroundings))
+
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            list(tqdm(pool.map(fill, missing), total=len(missing), desc=split))
+    parts = [_read(_file(folder, config, split, s)) for s in starts]
+    return jax.tree.map(lambda *x: np.concatenate(x)[:num], *parts)
+
+
+def _file(folder: pathlib.Path, config: Config, split: str, start: int):
+    bank = (
+        f"{config.seed}-{config.size_px}-{config.num_textures}-{config.num_backdrops}"
+    )
+    return folder / "scenes" / bank / split / f"{start:06d}.npz"
+
+
+def _write(path: pathlib.Path, table: Tabletop, pictures: Array) -> None:
+    arrays = {name: np.asarray(getattr(table, name)) for name in _FIELDS}
+    buffer = io.BytesIO()
+    np.savez(buffer, picture=np.asarray(pictures), **arrays)
+    write_atomic(path, buffer.getvalue())
+
+
+def _read(path: pathlib.Path) -> tuple[Tabletop, np.ndarray]:
+    with np.load(path, allow_pickle=False) as data:
+        return Tabletop(**{name: data[name] for name in _FIELDS}), data["picture"]
+
+
+__all__ = [
+    "SPLITS",
+    "load_scenes",
+    "scene_maker",
+    "split_key",
+    "surroundings_of",
+]

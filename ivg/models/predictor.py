@@ -1,0 +1,141 @@
+"""The network that predicts better latent variables from the current ones.
+
+It sees the observed and the rendered patch about one object, their difference, and
+the current latent variables. Outputs are in standardised units, as the latents are:
+the deviation from the mean of the training set in its standard deviations.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from ivg.models.layers import Conv, Dropout, max_pool
+from ivg.models.network import Network, network_from_linen
+from ivg.models.tabletop_coding import Prediction
+from ivg.typing import Array
+
+PATCH_SIZE = 64
+
+
+def prediction_network(
+    latent_size: int = 70,
+    trunk: tuple[int, ...] = (32, 64, 128),
+    branch: tuple[int, ...] = (64, 32),
+    colour: tuple[int, ...] = (32, 64, 128),
+    hidden: int = 40,
+) -> Network:
+    """The Prediction Network of LiDO.
+
+    A trunk of three convolutions is shared by a branch for each of position, size,
+    azimuth, lighting and camera; the two colours have networks of their own.
+
+    Args:
+      latent_size: number `Z` of latent inputs.
+      trunk: widths of the three shared convolutions.
+      branch: widths of the two convolutions of a branch.
+      colour: widths of the three convolutions of a colour network.
+      hidden: width of the dense layers.
+
+    Returns:
+      `Network` from patches `[B, 64, 64, 9]` (observed, rendered, observed minus
+      rendered; pixels as `normalize_pixels` makes them, zero outside the picture)
+      and latents `[B, Z]`, standardised, to `Prediction`.
+
+    Source: LiDO, table 1. The paper does not say how it pads; here the convolutions
+    are SAME, so that the first dense layer sees 8 by 8 cells.
+    """
+    module = _Predictor(trunk, branch, colour, hidden)
+    return network_from_linen(
+        module,
+        jax.ShapeDtypeStruct((1, PATCH_SIZE, PATCH_SIZE, 9), jnp.float32),
+        jax.ShapeDtypeStruct((1, latent_size), jnp.float32),
+    )
+
+
+class _Predictor(nn.Module):
+    trunk: tuple[int, ...]
+    branch: tuple[int, ...]
+    colour: tuple[int, ...]
+    hidden: int
+
+    @nn.compact
+    def __call__(self, patches, latents):
+        features = _Trunk(self.trunk, name="trunk")(patches)
+
+        def branch(name, outputs):
+            net = _Branch(self.branch, self.hidden, outputs, name=name)
+            return net(features, latents)
+
+        def colour(name):
+            return _Colour(self.colour, self.hidden, name=name)(patches, latents)
+
+        return Prediction(
+            position=branch("position", 2),
+            size=branch("size", 1)[:, 0],
+            azimuth=branch("azimuth", 360),
+            lighting=branch("lighting", 5),
+            camera=branch("camera", 2),
+            colour=colour("colour"),
+            ground_colour=colour("ground_colour"),
+        )
+
+
+class _Trunk(nn.Module):
+    widths: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, patches):
+        first, second, third = self.widths
+        x = jnp.tanh(Conv(first, 3)(patches))
+        x = max_pool(Dropout()(jnp.tanh(Conv(second, 3)(x))))
+        return max_pool(Dropout()(jnp.tanh(Conv(third, 3)(x))))
+
+
+class _Branch(nn.Module):
+    widths: tuple[int, ...]
+    hidden: int
+    outputs: int
+
+    @nn.compact
+    def __call__(self, features, latents):
+        first, second = self.widths
+        x = max_pool(Dropout()(jnp.tanh(Conv(first, 3)(features))))
+        x = jnp.tanh(Conv(second, 3)(x))
+        return _Dense(self.hidden, self.outputs, jnp.tanh, name="dense")(x, latents)
+
+
+class _Colour(nn.Module):
+    widths: tuple[int, ...]
+    hidden: int
+
+    @nn.compact
+    def __call__(self, patches, latents):
+        first, second, third = self.widths
+        x = nn.relu(Conv(first, 3, stride=2)(patches))
+        x = nn.relu(Conv(second, 3, stride=2)(x))
+        x = Dropout()(nn.relu(Conv(third, 3, stride=2)(x)))
+        return _Dense(self.hidden, 3, nn.relu, name="dense")(x, latents)
+
+
+class _Dense(nn.Module):
+    """Three layers and an output; every one of them also sees the latents (Fz)."""
+
+    hidden: int
+    outputs: int
+    activation: Callable[[Array], Array]
+
+    @nn.compact
+    def __call__(self, features, latents):
+        x = features.reshape(len(features), -1)
+        for _ in range(3):
+            x = self.activation(nn.Dense(self.hidden)(_join(x, latents)))
+        return nn.Dense(self.outputs)(_join(x, latents))
+
+
+def _join(features, latents):
+    return jnp.concatenate([features, latents], -1)
+
+
+__all__ = ["PATCH_SIZE", "prediction_network"]

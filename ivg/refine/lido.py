@@ -1,0 +1,295 @@
+"""LiDO: a network looks at picture and render, and says where the latents should be.
+
+Source: Romaszko, Williams and Winn, Learning Direct Optimization for Scene
+Understanding, section 8.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from ivg.energy.tabletop import display
+from ivg.geometry.camera import FOV_RAD
+from ivg.models.network import Network
+from ivg.models.patches import crop_patches, halve, stack_pair
+from ivg.models.tabletop_coding import (
+    Opinions,
+    Votes,
+    blend_opinions,
+    clip_opinions,
+    decode_prediction,
+    encode_latents,
+    opinions_of_table,
+    unanimous_votes,
+    vote,
+)
+from ivg.numerics import safe_divide, wrap_angle
+from ivg.refine.leaves import to_units
+from ivg.refine.refiner import Refiner
+from ivg.render.pipeline import render
+from ivg.scene.library import MeshLibrary
+from ivg.scene.tabletop import (
+    Tabletop,
+    contact_px,
+    scene_from_tabletop,
+    tabletop_bounds,
+    tabletop_camera,
+)
+from ivg.typing import Array, PyTree
+
+PATCH_SHARE = 0.5  # of the side of the picture: 128 of 256 pixels
+PredictFn = Callable[[Array, Tabletop, Votes], Opinions]
+
+
+@struct.dataclass
+class LidoState:
+    """What a step hands to the next one.
+
+    Attributes:
+      votes: `Votes` of the `N` objects.
+      is_done: `[]` bool, whether the latents have come to rest.
+    """
+
+    votes: Votes
+    is_done: Array
+
+
+def brightness_factors(
+    rendered: Array, observed: Array, node_index: Array, num_nodes: int
+) -> Array:
+    """How much brighter each element is in the picture than in the render.
+
+    Args:
+      rendered: `[H, W, 3]` linear RGB.
+      observed: `[H, W, 3]` linear RGB.
+      node_index: `[H, W]` int32 node seen in the render, -1 for none.
+      num_nodes: number `N` of nodes.
+
+    Returns:
+      `[N]` ratio of the sums of brightness over the predicted mask; one for an empty
+      mask or a black render.
+    """
+    masks = jax.nn.one_hot(node_index.reshape(-1), num_nodes, dtype=rendered.dtype)
+    pair = jnp.stack([observed.sum(-1).reshape(-1), rendered.sum(-1).reshape(-1)])
+    bright, drawn = pair @ masks
+    return safe_divide(bright, drawn, fallback=1.0)
+
+
+def match_brightness(
+    rendered: Array, observed: Array, node_index: Array, num_nodes: int
+):
+    """The render with each element as bright as it is in the picture.
+
+    The latents were made for a renderer with shadows; without them an element is too
+    bright, and this takes that out of the comparison. The latents do not change.
+
+    Args:
+      rendered: `[H, W, 3]` linear RGB.
+      observed: `[H, W, 3]` linear RGB.
+      node_index: `[H, W]` int32 node seen in the render, -1 for none.
+      num_nodes: number of nodes.
+
+    Returns:
+      `[H, W, 3]` linear RGB.
+
+    Source: Romaszko et al., section 8, last paragraph.
+    """
+    factors = brightness_factors(rendered, observed, node_index, num_nodes)
+    return rendered * jnp.append(factors, 1.0)[node_index][..., None]
+
+
+def render_for_comparison(
+    table: Tabletop, observation: Array, library: MeshLibrary, fov_rad=FOV_RAD
+) -> Array:
+    """What the network sees of the present latents.
+
+    Args:
+      table: latents.
+      observation: `[H, W, 3]` linear RGB.
+      library: shapes.
+      fov_rad: `[]` vertical field of view, radians.
+
+    Returns:
+      `[H, W, 3]` linear RGB of the plain renderer, as bright as the observation.
+    """
+    height, width = observation.shape[:2]
+    scene = scene_from_tabletop(
+        table, library, height=height, width=width, fov_rad=fov_rad
+    )
+    seen = render(scene)
+    num_nodes = scene.nodes.mask.shape[0]
+    picture = jnp.clip(seen.rgb, 0, 1)
+    return match_brightness(picture, observation, seen.object_index, num_nodes)
+
+
+def comparison_pixels(table: Tabletop, picture: Array, fov_rad=FOV_RAD) -> Array:
+    """A picture around each object.
+
+    Args:
+      table: latents of `N` places.
+      picture: `[H, W, C]` linear RGB.
+      fov_rad: `[]` vertical field of view, radians.
+
+    Returns:
+      `[N, H / 4, H / 4, C]` sRGB in [0, 1] of a square of half the side of the picture
+      about the contact point, halved in size: 64 by 64 from a picture of 256. Zero
+      beyond the picture.
+    """
+    height, width = picture.shape[:2]
+    camera = tabletop_camera(table, height=height, width=width, fov_rad=fov_rad)
+    centres, _ = contact_px(table, camera)
+    return halve(crop_patches(display(picture), centres, int(height * PATCH_SHARE)))
+
+
+def comparison_patches(
+    table: Tabletop, observation: Array, rendered: Array, fov_rad=FOV_RAD
+) -> Array:
+    """Picture and render around each object, as the network sees them.
+
+    Args:
+      table: latents of `N` places.
+      observation: `[H, W, 3]` linear RGB.
+      rendered: `[H, W, 3]` linear RGB, from `render_for_comparison`.
+      fov_rad: `[]` vertical field of view, radians.
+
+    Returns:
+      `[N, H / 4, H / 4, 9]` normalised pixels of picture, render and difference.
+    """
+    everything = jnp.concatenate(
+        [observation, rendered, jnp.ones_like(rendered[..., :1])], -1
+    )
+    pixels = comparison_pixels(table, everything, fov_rad)
+    return stack_pair(pixels[..., :3], pixels[..., 3:6], pixels[..., 6:])
+
+
+def network_predictor(network: Network, params: PyTree) -> PredictFn:
+    """A prediction network as the predictor of `lido_refiner`.
+
+    Args:
+      network: from `prediction_network`.
+      params: its parameters.
+
+    Returns:
+      Predictor.
+    """
+
+    def predict(patches, table, votes):
+        latents = encode_latents(table, votes)
+        return decode_prediction(network.apply(params, patches, latents), table)
+
+    return predict
+
+
+def step_size(step: Array, offset: float = 2.0) -> Array:
+    """`1 / (t + a)`.
+
+    Args:
+      step: `[]` count from zero.
+      offset: `a`.
+
+    Returns:
+      `[]`. With 2, a perfect prediction leaves `1 / (T + 1)` of the error after `T`
+      steps.
+
+    Source: Romaszko et al., section 8.
+    """
+    return 1 / (step + offset)
+
+
+def lido_refiner(
+    predict: PredictFn,
+    library: MeshLibrary,
+    votes: Votes | None = None,
+    *,
+    offset: float = 2.0,
+    tolerance: float = 0.0,
+    fov_rad=FOV_RAD,
+) -> Refiner:
+    """Moves latents towards what a network predicts, object by object.
+
+    A step renders once. Each object is predicted from its own patches; predictions are
+    clipped to the ranges of the latents; all latents go `1 / (t + a)` of the way; the
+    shared ones become the median of the votes of all objects. Classes, shapes and the
+    number of objects stay.
+
+    Args:
+      predict: `(patches [N, S, S, 9], table, votes) -> Opinions`.
+      library: shapes, from `tabletop_library`.
+      votes: first `Votes` with a leading axis `[N]`; those of the table if absent.
+      offset: `a`.
+      tolerance: the latents come to rest once no latent moves by more than this share
+        of its range; zero never.
+      fov_rad: `[]` vertical field of view, radians.
+
+    Returns:
+      `Refiner` of `Tabletop`s, given a `[H, W, 3]` linear RGB picture. It reports
+      `change` `[]`, the greatest change of a latent in widths of its range.
+
+    Source: Romaszko et al., section 8, steps 1 to 4.
+    """
+
+    def init(table, observation):
+        del observation
+        first = unanimous_votes(table) if votes is None else votes
+        return LidoState(first, jnp.array(False))
+
+    def move(step, state, table, observation):
+        rendered = render_for_comparison(table, observation, library, fov_rad)
+        patches = comparison_patches(table, observation, rendered, fov_rad)
+        predicted = clip_opinions(predict(patches, table, state.votes))
+        now = opinions_of_table(table, state.votes)
+        moved = blend_opinions(now, predicted, step_size(step, offset))
+        after = _with_opinions(table, moved)
+        return moved.votes, after, _greatest_change(table, after)
+
+    def rest(step, state, table, observation):
+        del step, observation
+        return state.votes, table, jnp.zeros(())
+
+    def update(step, state, table, observation):
+        arguments = step, state, table, observation
+        if tolerance > 0:
+            cast, after, change = jax.lax.cond(state.is_done, rest, move, *arguments)
+        else:
+            cast, after, change = move(*arguments)
+        return LidoState(cast, change < tolerance), after, {"change": change}
+
+    return Refiner(init, update)
+
+
+def _with_opinions(table: Tabletop, opinions: Opinions) -> Tabletop:
+    """The table with new opinions of its objects and the median of their votes."""
+
+    def keep_empty(name):
+        new, old = getattr(opinions, name), getattr(table, name)
+        mask = table.mask.reshape(-1, *[1] * (new.ndim - 1))
+        return jnp.where(mask, new, old)
+
+    names = ("position_m", "size_m", "azimuth_rad", "colour")
+    own = table.replace(**{name: keep_empty(name) for name in names})
+    voted = vote(own, opinions.votes)
+    turned = wrap_angle(voted.light_azimuth_rad - table.light_azimuth_rad)
+    return voted.replace(light_azimuth_rad=table.light_azimuth_rad + turned)
+
+
+def _greatest_change(before: Tabletop, after: Tabletop) -> Array:
+    bounds = tabletop_bounds()
+    pairs = zip(to_units(before, bounds), to_units(after, bounds), strict=True)
+    return jnp.max(jnp.stack([jnp.max(jnp.abs(b - a)) for a, b in pairs]))
+
+
+__all__ = [
+    "PATCH_SHARE",
+    "LidoState",
+    "PredictFn",
+    "brightness_factors",
+    "comparison_patches",
+    "comparison_pixels",
+    "lido_refiner",
+    "match_brightness",
+    "network_predictor",
+    "render_for_comparison",
+    "step_size",
+]

@@ -1,0 +1,126 @@
+"""The training loop: steps of an optimizer, checkpoints, a progress bar.
+
+What a step does depends on its number alone (draw batches and keys by `fold_in`), so
+a run that was killed and started again ends with the same numbers as one that was
+not.
+"""
+
+import pathlib
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import struct
+from orbax.checkpoint import v1 as ocp
+from tqdm import tqdm
+
+from ivg.typing import Array, PyTree
+
+LossFn = Callable[[PyTree, PyTree, Array], Array]
+
+
+@struct.dataclass
+class TrainState:
+    """What training goes on from.
+
+    Attributes:
+      params: parameters of the network.
+      optimizer: state of the optimizer.
+      step: `[]` int32, steps done.
+    """
+
+    params: PyTree
+    optimizer: PyTree
+    step: Array
+
+
+def make_trainer(
+    loss: LossFn,
+    batch: Callable[[Array, PyTree], PyTree],
+    optimizer: optax.GradientTransformation,
+    *,
+    seed: int = 0,
+) -> tuple[Callable, Callable]:
+    """Makes the two functions of a training run.
+
+    Args:
+      loss: `(params, batch, key) -> []`; the key is for dropout.
+      batch: `(key, data) -> batch`, a random one.
+      optimizer: optax transformation.
+      seed: of batches and dropout.
+
+    Returns:
+      `start(params) -> TrainState`, and `advance(state, data, num) -> (state, losses)`
+      which makes `num` (static) steps in one compiled loop.
+    """
+
+    def start(params):
+        return TrainState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
+
+    def one(state, data):
+        keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), state.step))
+        chosen = batch(keys[0], data)
+        value, slope = jax.value_and_grad(loss)(state.params, chosen, keys[1])
+        change, inner = optimizer.update(slope, state.optimizer, state.params)
+        params = optax.apply_updates(state.params, change)
+        return TrainState(params, inner, state.step + 1), value
+
+    @jax.jit(static_argnums=2)
+    def advance(state, data, num):
+        return jax.lax.scan(lambda s, _: one(s, data), state, length=num)
+
+    return start, advance
+
+
+def train(
+    start: Callable,
+    advance: Callable,
+    params: PyTree,
+    data: PyTree,
+    num_steps: int,
+    *,
+    folder: str | pathlib.Path,
+    chunk: int = 50,
+    save_every: int = 500,
+    label: str = "train",
+) -> tuple[PyTree, np.ndarray]:
+    """Trains, or goes on with what was interrupted.
+
+    Args:
+      start: from `make_trainer`.
+      advance: from `make_trainer`.
+      params: first parameters, used unless there is a checkpoint.
+      data: what batches are drawn from.
+      num_steps: steps in all, a multiple of `chunk`.
+      folder: of the checkpoints of this run.
+      chunk: steps between two looks at the loss.
+      save_every: steps between checkpoints, a multiple of `chunk`.
+      label: name on the progress bar.
+
+    Returns:
+      The last parameters, and `[num_steps / chunk]` mean losses, NaN where another
+      process computed them.
+    """
+    state = start(params)
+    keep = ocp.training.preservation_policies.LatestN(1)
+    path = pathlib.Path(folder).absolute()
+    with ocp.training.Checkpointer(path, preservation_policy=keep) as checkpoints:
+        if checkpoints.latest is not None:
+            state = checkpoints.load(checkpoints.latest, state)
+        done, losses = int(state.step), np.full(num_steps // chunk, np.nan)
+        bar = tqdm(total=num_steps, initial=done, desc=label, unit="step")
+        while done < num_steps:
+            state, values = advance(state, data, chunk)
+            losses[done // chunk] = np.mean(values)
+            done += chunk
+            bar.update(chunk)
+            bar.set_postfix(loss=f"{losses[done // chunk - 1]:.4f}")
+            if done % save_every == 0 or done == num_steps:
+                checkpoints.save(done, state)
+        bar.close()
+    return state.params, losses
+
+
+__all__ = ["LossFn", "TrainState", "make_trainer", "train"]

@@ -1,0 +1,21 @@
+"""Checkpoints: a round trip, and errors that name the folder."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ivg.io.checkpoint import load_params, save_params
+from ivg.io.errors import InputError
+
+
+def test_checkpoints_round_trip_and_errors_name_the_folder(tmp_path):
+    params = {"a": {"b": jnp.arange(3.0)}, "c": jnp.ones((2, 2))}
+    save_params(tmp_path / "x", params)
+    found = load_params(tmp_path / "x", params)
+    jax.tree.map(np.testing.assert_array_equal, found, params)
+    with pytest.raises(InputError, match="no checkpoint"):
+        load_params(tmp_path / "nothing", params)
+    for other in ({"a": jnp.ones(3)}, {"a": {"b": jnp.ones(4)}, "c": jnp.ones((2, 2))}):
+        with pytest.raises(InputError, match="does not fit"):
+            load_params(tmp_path / "x", other)

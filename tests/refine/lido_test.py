@@ -1,0 +1,172 @@
+"""LiDO: what a perfect predictor leaves, votes, brightness, coming to rest."""
+
+import functools
+import math
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ivg.data.tabletop import Perturbation, perturb_tabletop, sample_globals
+from ivg.energy.tabletop import render_tabletop
+from ivg.models.tabletop_coding import opinions_of_table, unanimous_votes, vote
+from ivg.numerics import wrap_angle
+from ivg.refine.lido import (
+    brightness_factors,
+    comparison_patches,
+    lido_refiner,
+    match_brightness,
+    render_for_comparison,
+    step_size,
+)
+from ivg.refine.refiner import refine
+from ivg.scene.shapes.families import tabletop_library
+from ivg.scene.tabletop import contact_px, tabletop_camera
+
+SIZE = 64
+
+
+@functools.cache
+def library():
+    return tabletop_library()
+
+
+def truth():
+    table = sample_globals(jax.random.key(3))
+    return table.replace(
+        camera_height_m=jnp.array(0.4),
+        camera_elevation_rad=jnp.array(0.6),
+        light_azimuth_rad=jnp.array(0.2),
+        class_id=jnp.array([0, 1, 2, 0, 0, 0, 0]),
+        shape=jnp.array([1, 2, 3, 0, 0, 0, 0]),
+        position_m=jnp.zeros((7, 2))
+        .at[:3]
+        .set(jnp.array([[-0.1, -0.5], [0.12, -0.55], [0.0, -0.38]])),
+        size_m=jnp.array([0.09, 0.18, 0.14, 0.1, 0.1, 0.1, 0.1]),
+        azimuth_rad=jnp.array([0.1, 2.0, 6.2, 0.0, 0.0, 0.0, 0.0]),
+        colour=jnp.full((7, 3), 0.5),
+        mask=jnp.arange(7) < 3,
+    )
+
+
+def start():
+    spread = Perturbation(light_rad=0.3, strength=0.2)
+    return perturb_tabletop(jax.random.key(1), truth(), spread)
+
+
+def oracle(patches, table, votes):
+    del patches, table, votes
+    return opinions_of_table(truth(), unanimous_votes(truth()))
+
+
+def explain(predict, first, num_steps=30, **options):
+    shapes = library()
+
+    @jax.jit
+    @chex.assert_max_traces(1)
+    def run(first):
+        picture = render_tabletop(truth(), shapes, height=SIZE, width=SIZE)
+        refiner = lido_refiner(predict, shapes, **options)
+        return refine(refiner, first, jnp.clip(picture, 0, 1), num_steps)
+
+    return run(first)
+
+
+def test_a_perfect_predictor_leaves_one_part_in_31():
+    found = explain(oracle, start()).params
+    for name in truth().__dataclass_fields__:
+        if name in ("class_id", "shape", "mask"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(truth(), name))
+            continue
+        angle = wrap_angle if "azimuth" in name else jnp.asarray
+        before = angle(getattr(start(), name) - getattr(truth(), name))
+        after = angle(getattr(found, name) - getattr(truth(), name))
+        if before.ndim:
+            before, after = before[:3], after[:3]
+        assert np.abs(before).max() > 1e-4, name
+        np.testing.assert_allclose(after, before / 31, rtol=1e-3, atol=3e-6)
+
+
+def test_step_sizes():
+    sizes = [float(step_size(t)) for t in range(30)]
+    assert sizes[:3] == pytest.approx([1 / 2, 1 / 3, 1 / 4])
+    assert sum(sizes) == pytest.approx(3.03, abs=0.005)
+    assert math.prod(1 - s for s in sizes) == pytest.approx(1 / 31)
+
+
+def test_one_biased_object_does_not_move_what_all_share():
+    fair = unanimous_votes(truth())
+    biased = jax.tree.map(lambda x: x.at[1].add(0.3), fair)
+    voted = vote(truth(), biased)
+    for name in fair.__dataclass_fields__:
+        np.testing.assert_allclose(
+            getattr(voted, name), getattr(truth(), name), atol=1e-6
+        )
+
+
+def test_brightness_of_a_picture_that_is_explained_stays():
+    picture = jnp.clip(
+        render_tabletop(truth(), library(), height=SIZE, width=SIZE), 0, 1
+    )
+    shown = render_for_comparison(truth(), picture, library())
+    np.testing.assert_allclose(shown, picture, atol=1e-6)
+
+
+def test_brightness_is_a_ratio_of_sums_over_each_mask():
+    rng = np.random.default_rng(0)
+    rendered, observed = rng.uniform(size=(2, 8, 9, 3)).astype(np.float32)
+    index = rng.integers(-1, 3, (8, 9)).astype(np.int32)
+    factors = brightness_factors(rendered, observed, index, 5)
+    for node in range(3):
+        mask = index == node
+        expected = observed[mask].sum() / rendered[mask].sum()
+        assert float(factors[node]) == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_array_equal(factors[3:], 1)
+    matched = np.asarray(match_brightness(rendered, observed, index, 5))
+    np.testing.assert_array_equal(matched[index < 0], rendered[index < 0])
+    for node in range(3):
+        mask = index == node
+        assert matched[mask].sum() == pytest.approx(observed[mask].sum(), rel=1e-5)
+    black = brightness_factors(np.zeros_like(rendered), observed, index, 5)
+    np.testing.assert_array_equal(black, 1)
+
+
+def test_patches_show_the_contact_point_in_the_middle():
+    camera = tabletop_camera(truth(), height=SIZE, width=SIZE)
+    at = np.round(contact_px(truth(), camera)[0]).astype(int)
+    x, y = np.meshgrid(np.arange(SIZE), np.arange(SIZE))
+    picture = jnp.stack([x, y, 0 * x], -1) / 100.0
+    patches = comparison_patches(truth(), picture, jnp.zeros_like(picture))
+    assert patches.shape == (7, 16, 16, 9)
+    blocks = np.zeros((64 + 64, 64 + 64, 2))
+    blocks[32:96, 32:96, 0], blocks[32:96, 32:96, 1] = x, y
+    for i in range(3):
+        patch = np.asarray(patches[i, ..., :2])
+        seen = patch != 0
+        column, row = at[i]
+        window = blocks[row + 16 : row + 48, column + 16 : column + 48]
+        inside = (window.reshape(16, 2, 16, 2, 2) > 0).all((1, 3))
+        assert seen[..., 0][inside[..., 0]].all()
+        assert patch[8, 8, 0] > patch[8, 4, 0] and patch[8, 8, 1] > patch[4, 8, 1]
+
+
+def test_it_comes_to_rest():
+    found = explain(oracle, start(), tolerance=0.01)
+    change = np.asarray(found.info["change"])
+    first = int(np.argmax(change < 0.01))
+    assert 0 < first < 29
+    np.testing.assert_array_equal(change[first + 1 :], 0)
+    np.testing.assert_array_equal(
+        found.trajectory.position_m[first + 1], found.params.position_m
+    )
+
+
+def test_without_objects_nothing_moves():
+    empty = start().replace(mask=jnp.zeros(7, bool))
+    found = explain(oracle, empty, 3).params
+    for before, after in zip(
+        jax.tree.leaves(empty), jax.tree.leaves(found), strict=True
+    ):
+        np.testing.assert_allclose(after, before, atol=1e-6)
