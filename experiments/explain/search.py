@@ -348,7 +348,31 @@ def jittered(key: Array, tables: Sequence[Tabletop], spread: float) -> Tabletop:
 def _vary(key: Array, tables: Tabletop, widths: Perturbation) -> Tabletop:
     many = jax.tree.map(lambda x: jnp.repeat(x, _VARIATIONS, 0), tables)
     keys = jax.random.split(key, many.mask.shape[0])
-    return jax.vmap(perturb_tabletop, (0, 0, None))(keys, many, widths)
+    varied = jax.vmap(perturb_tabletop, (0, 0, None))(keys, many, widths)
+    return jax.vmap(within_bounds)(varied)
+
+
+def within_bounds(table: Tabletop) -> Tabletop:
+    """The same picture from latents that refinement does not push elsewhere.
+
+    A picture does not tell scale, so all lengths are multiplied until the first object
+    has a size of its range. The sizes of others are clipped.
+
+    Args:
+      table: latents.
+
+    Returns:
+      `Tabletop` with sizes and height of the camera in their ranges.
+    """
+    bounds = tabletop_bounds()
+    low, high = bounds.lower, bounds.upper
+    factor = jnp.clip(table.size_m[0], low.size_m, high.size_m) / table.size_m[0]
+    height = factor * table.camera_height_m
+    return table.replace(
+        position_m=factor * table.position_m,
+        size_m=jnp.clip(factor * table.size_m, low.size_m, high.size_m),
+        camera_height_m=jnp.clip(height, low.camera_height_m, high.camera_height_m),
+    )
 
 
 def coarse_search(
@@ -441,4 +465,5 @@ __all__ = [
     "place_object",
     "pose_hypotheses",
     "rank",
+    "within_bounds",
 ]
