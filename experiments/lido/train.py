@@ -1,5 +1,6 @@
 """Training of the networks of LiDO, in pieces that can be interrupted."""
 
+import functools
 import pathlib
 from collections.abc import Callable
 
@@ -20,17 +21,23 @@ from experiments.lido.examples import (
 from experiments.lido.guesses import in_chunks, in_order_of, pair_tables
 from ivg.data.tabletop import Perturbation
 from ivg.io.checkpoint import save_params
-from ivg.models.backbones import small_cnn
+from ivg.io.pretrained import (
+    efficientnet_lite0_params,
+    find_efficientnet_lite0,
+    read_weights,
+    vgg16_params,
+)
+from ivg.models.backbones import efficientnet_lite0, small_cnn, vgg16
 from ivg.models.detector import (
     Detections,
     DetectorGrid,
     cell_centres,
     detector_head,
-    pad_picture,
 )
 from ivg.models.first_guess import (
     GuessNetworks,
     GuessTargets,
+    features_of,
     grid_labels,
     guess_targets,
     init_guess,
@@ -38,7 +45,6 @@ from ivg.models.first_guess import (
 )
 from ivg.models.initializer import InitialVotes, initializer_network
 from ivg.models.network import Network
-from ivg.models.patches import normalize_pixels
 from ivg.models.predictor import prediction_network
 from ivg.scene.library import MeshLibrary
 from ivg.scene.tabletop import Tabletop
@@ -69,12 +75,40 @@ def guess_networks(config: Config) -> GuessNetworks:
     Returns:
       `GuessNetworks`.
     """
-    features = config.backbone[-1]
+    backbone = {
+        "efficientnet": efficientnet_lite0,
+        "vgg16": vgg16,
+        "small": functools.partial(small_cnn, config.small_widths),
+    }[config.backbone]()
+    like = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
+    params = jax.eval_shape(backbone.init, jax.random.key(0))
+    features = jax.eval_shape(backbone.apply, params, like).shape[-1]
     return GuessNetworks(
-        small_cnn(config.backbone),
+        backbone,
         detector_head(features, config.detector_width, 4 * config.detector_width),
         initializer_network(features, width=config.initializer_width),
     )
+
+
+def read_backbone(config: Config) -> PyTree | None:
+    """The trained weights under detector and initialization networks.
+
+    Args:
+      config: which ones, and from which file.
+
+    Returns:
+      Parameters of the backbone; None for "small", and for "vgg16" without a file:
+      random ones then.
+
+    Raises:
+      InputError: if a file is missing or holds something else.
+    """
+    path = config.backbone_weights
+    if config.backbone == "small" or (config.backbone == "vgg16" and not path):
+        return None
+    weights = read_weights(path or find_efficientnet_lite0())
+    make = vgg16_params if config.backbone == "vgg16" else efficientnet_lite0_params
+    return make(weights)
 
 
 def detector_loss(
@@ -124,11 +158,12 @@ def initializer_loss(votes: InitialVotes, target: InitialVotes, mask: Array) -> 
     return jnp.sum(sum(losses) * mask) / jnp.maximum(jnp.sum(mask), 1)
 
 
-def guess_loss(networks: GuessNetworks):
+def guess_loss(networks: GuessNetworks, is_frozen: bool):
     """Makes the loss of detector and initialization networks together.
 
     Args:
       networks: networks.
+      is_frozen: whether the backbone stays as it is.
 
     Returns:
       Function `(params, (Tabletop, [B, H, W, 3] uint8 pictures), key) -> []`.
@@ -139,8 +174,8 @@ def guess_loss(networks: GuessNetworks):
         pictures = pictures / 255.0
         key_features, key_votes, key_place = jax.random.split(key, 3)
         targets = jax.vmap(guess_targets, (0, None))(tables, pictures.shape[1])
-        padded = jax.vmap(pad_picture)(normalize_pixels(pictures))
-        features = networks.backbone.apply(params["backbone"], padded)
+        features = features_of(networks, params, pictures)
+        features = jax.lax.stop_gradient(features) if is_frozen else features
         grids = networks.detector.apply(params["detector"], features, key=key_features)
         place, size = _disturb(key_place, targets)
         detections = Detections(targets.class_id, size, place, size, targets.mask)
@@ -176,7 +211,9 @@ def train_guess(
     Returns:
       Parameters, and the losses from `train`.
     """
-    networks = guess_networks(config)
+    networks, backbone = guess_networks(config), read_backbone(config)
+    first = init_guess(networks, jax.random.key(config.seed))
+    first |= {} if backbone is None else {"backbone": backbone}
 
     def draw(key, data):
         total = data[1].shape[0]
@@ -185,12 +222,15 @@ def train_guess(
 
     rate = optax.cosine_decay_schedule(config.guess_rate, config.guess_steps)
     start, advance = make_trainer(
-        guess_loss(networks), draw, optax.adam(rate), seed=config.seed
+        guess_loss(networks, config.backbone != "small"),
+        draw,
+        optax.adam(rate),
+        seed=config.seed,
     )
     params, losses = train(
         start,
         advance,
-        init_guess(networks, jax.random.key(config.seed)),
+        first,
         jax.tree.map(jnp.asarray, scenes),
         config.guess_steps,
         folder=folder / "runs" / "guess",
@@ -297,6 +337,7 @@ __all__ = [
     "guess_networks",
     "initializer_loss",
     "predictor_of",
+    "read_backbone",
     "train_guess",
     "train_predictor",
 ]

@@ -13,9 +13,11 @@ from flax import linen as nn
 
 from ivg.models.layers import Conv, DepthwiseConv, max_pool
 from ivg.models.network import Network, network_from_linen
+from ivg.typing import Array
 
 STRIDE = 8
 VGG16_WIDTHS = ((64,) * 2, (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3)
+_LEAST_SQUARE = 0.01
 _EXAMPLE = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
 
 
@@ -137,8 +139,22 @@ class _SmallCnn(nn.Module):
     def __call__(self, pixels):
         x = pixels
         for index, width in enumerate(self.widths):
-            x = nn.relu(Conv(width, 3, stride=2 if index < 3 else 1)(x))
+            stride = 2 if index < 3 else 1
+            x = normalize_cells(nn.relu(Conv(width, 3, stride=stride)(x)))
         return x
+
+
+def normalize_cells(features: Array) -> Array:
+    """Features of about the same strength in every cell, so that tanh can take them.
+
+    Args:
+      features: `[..., C]`.
+
+    Returns:
+      `[..., C]` over the root of their mean square, where that is not small.
+    """
+    square = jnp.mean(features**2, -1, keepdims=True)
+    return features * jax.lax.rsqrt(square + _LEAST_SQUARE)
 
 
 class _EfficientNet(nn.Module):
@@ -193,6 +209,7 @@ __all__ = [
     "VGG16_WIDTHS",
     "efficientnet_lite0",
     "efficientnet_lite0_classifier",
+    "normalize_cells",
     "small_cnn",
     "vgg16",
 ]

@@ -16,7 +16,7 @@ from flax import struct
 
 from ivg.colour import linear_from_srgb, srgb_from_linear
 from ivg.geometry.camera import FOV_RAD, ray_directions
-from ivg.models.backbones import STRIDE
+from ivg.models.backbones import STRIDE, normalize_cells
 from ivg.models.detector import (
     MARGIN_PX,
     PATCH_CELLS,
@@ -219,6 +219,21 @@ def grid_labels(targets: GuessTargets, centres_px: Array) -> tuple[Array, ...]:
     return label, targets.size[nearest], weight
 
 
+def features_of(networks: GuessNetworks, params: dict, pictures: Array) -> Array:
+    """The features of pictures with a margin, of the same strength in every cell.
+
+    Args:
+      networks: networks.
+      params: their parameters.
+      pictures: `[B, H, W, 3]` sRGB in [0, 1], sides multiples of 8.
+
+    Returns:
+      `[B, H / 8 + 16, W / 8 + 16, C]`.
+    """
+    padded = jax.vmap(pad_picture)(normalize_pixels(pictures))
+    return normalize_cells(networks.backbone.apply(params["backbone"], padded))
+
+
 def detect(
     networks: GuessNetworks, params: dict, picture: Array
 ) -> tuple[Array, DetectorGrid]:
@@ -233,8 +248,7 @@ def detect(
       `[H / 8 + 16, W / 8 + 16, C]` features, and a `DetectorGrid` of H / 8 + 1 by
       W / 8 + 1 places.
     """
-    padded = pad_picture(normalize_pixels(picture))[None]
-    features = networks.backbone.apply(params["backbone"], padded)
+    features = features_of(networks, params, picture[None])
     grid = networks.detector.apply(params["detector"], features)
     return features[0], jax.tree.map(lambda x: x[0], grid)
 
@@ -382,6 +396,7 @@ __all__ = [
     "angle_of_bin",
     "azimuth_bin",
     "detect",
+    "features_of",
     "first_guess",
     "grid_labels",
     "guess_targets",

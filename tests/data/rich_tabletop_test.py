@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy import ndimage
 
 from ivg.colour import srgb_from_linear
 from ivg.data.rich_tabletop import (
@@ -82,7 +83,7 @@ def nodes():
 
 def test_where_no_shadow_falls_it_is_the_plain_picture():
     rich, _, _, plain = pictures()
-    ground = nodes() == 0
+    ground = ndimage.binary_erosion(nodes() == 0)  # at edges both show what is beyond
     difference = np.abs(rich - plain).max(-1)[ground]
     lit = difference < 0.02
     assert lit.mean() > 0.7
