@@ -12,6 +12,7 @@ class Config:
       size_px: side of the pictures; patches have half of it.
       num_textures: textures that looks choose from.
       num_backdrops: rooms and other pictures behind the scenes.
+      scenes_in_file: scenes that are made at once and kept in one file.
       num_init: scenes that the detector and the initialization networks learn from.
       num_source1: scenes of the Prediction Network that start where those networks do.
       num_source2: scenes of the Prediction Network that start near the truth.
@@ -44,6 +45,7 @@ class Config:
     size_px: int = 256
     num_textures: int = 70
     num_backdrops: int = 64
+    scenes_in_file: int = 50
     num_init: int = 3000
     num_source1: int = 3000
     num_source2: int = 3000
@@ -74,6 +76,7 @@ PRESETS = {
     "smoke": Config(
         num_textures=7,
         num_backdrops=4,
+        scenes_in_file=2,
         num_init=4,
         num_source1=4,
         num_source2=4,

@@ -48,7 +48,7 @@ def in_chunks(function: Callable, *arrays: PyTree, chunk: int = 50) -> PyTree:
       What the function returns, joined, as NumPy arrays `[M]`.
     """
     total = len(jax.tree.leaves(arrays)[0])
-    parts = []
+    chunk, parts = min(chunk, total), []
     for start in range(0, total, chunk):
         rows = np.minimum(np.arange(start, start + chunk), total - 1)
         part = function(*jax.tree.map(lambda x, r=rows: np.asarray(x)[r], arrays))

@@ -23,7 +23,6 @@ from ivg.scene.tabletop import Tabletop
 from ivg.typing import Array
 
 SPLITS = ("init", "source1", "source2", "validation", "tune", "test")
-_CHUNK = 50
 _FIELDS = tuple(Tabletop.__dataclass_fields__)
 
 
@@ -52,13 +51,18 @@ def surroundings_of(config: Config, split: str) -> Surroundings:
     """
     is_test = split in ("validation", "tune", "test")
     key = jax.random.fold_in(jax.random.key(config.seed), 100 + is_test)
-    make = jax.jit(
-        lambda key, primitives: make_surroundings(
-            key, primitives, num_textures=config.num_textures,
-            num_backdrops=config.num_backdrops, size=config.size_px,
-        )
+    return _make_surroundings(
+        key, primitive_library(), config.num_textures, config.num_backdrops,
+        config.size_px,
     )  # fmt: skip
-    return make(key, primitive_library())
+
+
+@jax.jit(static_argnums=(2, 3, 4))
+def _make_surroundings(key, primitives, num_textures, num_backdrops, size):
+    return make_surroundings(
+        key, primitives, num_textures=num_textures, num_backdrops=num_backdrops,
+        size=size,
+    )  # fmt: skip
 
 
 def scene_maker(library: MeshLibrary) -> Callable:
@@ -104,7 +108,7 @@ def load_scenes(
     Returns:
       True latents with a leading axis `[M]` and pictures `[M, H, W, 3]` uint8 sRGB.
     """
-    starts = range(0, num, _CHUNK)
+    starts = range(0, num, config.scenes_in_file)
     missing = [s for s in starts if not _file(folder, config, split, s).exists()]
     if missing:
         make = make or scene_maker(library)
@@ -112,7 +116,7 @@ def load_scenes(
 
         def fill(start):
             keys = jax.vmap(jax.random.fold_in, (None, 0))(
-                split_key(config, split), start + jnp.arange(_CHUNK)
+                split_key(config, split), start + jnp.arange(config.scenes_in_file)
             )
             _write(_file(folder, config, split, start), *make(keys, surroundings))
 

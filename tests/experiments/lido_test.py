@@ -2,6 +2,7 @@
 
 import json
 
+import jax
 import numpy as np
 import pytest
 
@@ -15,6 +16,14 @@ CONFIG = PRESETS["smoke"]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("lido")
+
+
+@pytest.fixture(autouse=True)
+def compile_quickly():
+    """All programs here run for a moment and take long to compile."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def test_training_then_comparison(folder):
