@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments.lido.scenes import load_shifted
 from ivg.energy.tabletop import display, render_tabletop
 from ivg.io.image import load_image, resize_image
 from ivg.io.scene_json import load_tabletop
@@ -25,10 +26,26 @@ def library():
 
 def test_the_readme_names_every_file():
     text = (ASSETS / "README.md").read_text(encoding="utf-8")
-    files = [path for path in ASSETS.rglob("*") if path.is_file()]
-    names = {str(path.relative_to(ASSETS)) for path in files} - {"README.md"}
+    names = {f"pictures/{path.name}" for path in PICTURES.iterdir()}
     assert len(names) == 7
-    assert all(f"`{name}`" in text for name in names)
+    folders = {f"{folder}/" for folder in ("lido_shifted", "checkpoints/lido")}
+    assert all((ASSETS / name).is_dir() for name in folders)
+    assert all(f"`{name}`" in text for name in names | folders)
+    assert {path.name for path in ASSETS.iterdir()} == {
+        "README.md", "checkpoints", "lido_shifted", "pictures"
+    }  # fmt: skip
+
+
+def test_the_second_test_set_is_complete():
+    truths, pictures = load_shifted(50)
+    assert pictures.shape == (50, 256, 256, 3) and pictures.std((1, 2, 3)).min() > 5
+    assert truths.mask.sum(1).min() >= 4
+    assert len(load_shifted(2)[1]) == 2
+
+
+def test_checkpoints_are_small():
+    files = [p for p in (ASSETS / "checkpoints" / "lido").rglob("*") if p.is_file()]
+    assert sum(path.stat().st_size for path in files) < 10e6
 
 
 @pytest.mark.parametrize(

@@ -15,40 +15,38 @@ with the library's renderer (intersection over union of the pixels).
 """
 
 import dataclasses
-import math
 from collections.abc import Callable
 from pathlib import Path
 
-import jax
 import mitsuba as mi
 import numpy as np
 import skimage.data
 import textures
 from absl import app, flags
+from path_tracer import (
+    FOV_DEG,
+    object_meshes,
+    objects_seen,
+    outline_agreement,
+    path_traced,
+    table_mesh,
+    wall,
+)
 from PIL import Image
-from scipy import ndimage
 
 from ivg.colour import linear_from_srgb
 from ivg.io.image import save_image
 from ivg.io.scene_json import save_tabletop, tabletop_from_dict
 from ivg.render.pipeline import render
-from ivg.scene.graph import world_from_nodes
-from ivg.scene.library import get_shape
 from ivg.scene.shapes.families import tabletop_library
-from ivg.scene.tabletop import (
-    scene_from_tabletop,
-    tabletop_lights,
-)
+from ivg.scene.tabletop import scene_from_tabletop
 
 OUTPUT = flags.DEFINE_string("output", "assets/pictures", "Folder to write to.")
 SAMPLES = flags.DEFINE_integer("samples", 400, "Light paths per pixel.")
 
 SIZE_PX = 512
-FOV_DEG = 50.0
 SEED = 7
-SUN_DISTANCE_M, SUN_RADIUS_M = 100.0, 5.0
-TABLE_SIDE_M, TABLE_FRONT_M = 1.2, 0.3
-TABLE_TEXTURE_PX = 2048
+TABLE_SIDE_M = 1.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,161 +144,30 @@ def latents_of(picture, library):
     return tabletop_from_dict({**data, "objects": objects}, library)[0]
 
 
-def mitsuba_mesh(vertices, normals, uv, faces, texture):
-    """A diffuse mesh of Mitsuba with a texture."""
-    bitmap = {"type": "bitmap", "bitmap": mi.Bitmap(texture), "raw": True}
-    diffuse = {"type": "diffuse", "reflectance": bitmap}
-    props = mi.Properties()
-    props["mesh_bsdf"] = mi.load_dict({"type": "twosided", "diffuse": diffuse})
-    mesh = mi.Mesh(
-        "mesh", len(vertices), len(faces), props=props,
-        has_vertex_normals=True, has_vertex_texcoords=True,
-    )  # fmt: skip
-    values = mi.traverse(mesh)
-    for key, array in (("positions", vertices), ("normals", normals)):
-        values[f"vertex_{key}"] = np.ravel(array)
-    values["vertex_texcoords"] = np.ravel(uv)
-    values["faces"] = np.ravel(faces)
-    values.update()
-    return mesh
-
-
-def table_mesh(picture, ground_colour, rng):
-    """The table: the part of the ground that is near."""
-    near, far, side = TABLE_FRONT_M, -picture.table_end_m, TABLE_SIDE_M
-    vertices = [(-side, 0, near), (side, 0, near), (side, 0, far), (-side, 0, far)]
-    uv = [(0, 0), (1, 0), (1, 1), (0, 1)]
-    centre = (np.arange(TABLE_TEXTURE_PX) + 0.5) / TABLE_TEXTURE_PX
-    x, z = np.meshgrid(-side + 2 * side * centre, near + (far - near) * centre)
-    factor = picture.ground(np.stack([x, z], -1), rng)
-    factor = factor if factor.ndim == 3 else factor[..., None]
-    texture = textures.scale_to_mean(factor, ground_colour, lambda im: im.mean((0, 1)))
-    faces = [(0, 1, 2), (0, 2, 3)]
-    return mitsuba_mesh(vertices, [(0, 1, 0)] * 4, uv, faces, texture)
-
-
-def object_meshes(picture, latents, library, scene, rng):
-    """The objects, in order."""
-    matrices = np.asarray(world_from_nodes(scene.nodes), np.float64)
-    meshes = []
-    for i, described in enumerate(picture.objects):
-        mesh = get_shape(library, scene.nodes.shape_id[1 + i])
-        mesh = jax.tree.map(np.asarray, mesh)
-        mesh = mesh.replace(
-            vertices=mesh.vertices[mesh.vertex_mask],
-            normals=mesh.normals[mesh.vertex_mask],
-            uv=mesh.uv[mesh.vertex_mask],
-            faces=mesh.faces[mesh.face_mask],
-            face_mask=mesh.face_mask[mesh.face_mask],
-        )
-        texture = textures.bake(mesh, described[-1], latents.colour[i], rng)
-        linear, offset = matrices[1 + i, :3, :3], matrices[1 + i, :3, 3]
-        normals = mesh.normals @ (linear / latents.size_m[i]).T
-        vertices = mesh.vertices @ linear.T + offset
-        meshes.append(mitsuba_mesh(vertices, normals, mesh.uv, mesh.faces, texture))
-    return meshes
-
-
-def mitsuba_scene(latents, table, objects):
-    """The scene of Mitsuba: sphere for a sun, even light from everywhere."""
-    lights = tabletop_lights(latents)
-    radiance = float(latents.directional) * (SUN_DISTANCE_M / SUN_RADIUS_M) ** 2
-    sun = {
-        "type": "sphere",
-        "center": [SUN_DISTANCE_M * float(x) for x in lights.direction[0]],
-        "radius": SUN_RADIUS_M,
-        "emitter": {"type": "area", "radiance": _grey(radiance)},
-    }
-    film = {
-        "type": "hdrfilm", "width": SIZE_PX, "height": SIZE_PX,
-        "pixel_format": "rgba", "rfilter": {"type": "box"},
-    }  # fmt: skip
-    height = float(latents.camera_height_m)
-    elevation = float(latents.camera_elevation_rad)
-    to_world = mi.ScalarTransform4f().look_at(
-        origin=[0, height, 0],
-        target=[0, height - math.sin(elevation), -math.cos(elevation)],
-        up=[0, 1, 0],
-    )
-    return mi.load_dict(
-        {
-            "type": "scene",
-            "integrator": {"type": "path", "max_depth": 6, "hide_emitters": True},
-            "sky": {"type": "constant", "radiance": _grey(float(latents.ambient))},
-            "sun": sun,
-            "table": table,
-            **{f"object_{i}": mesh for i, mesh in enumerate(objects)},
-            "sensor": {
-                "type": "perspective", "fov": FOV_DEG, "fov_axis": "y",
-                "near_clip": 0.01, "to_world": to_world, "film": film,
-                "sampler": {"type": "independent"},
-            },
-        }
-    )  # fmt: skip
-
-
-def _grey(value):
-    return {"type": "rgb", "value": [value] * 3}
-
-
-def wall(srgb, rng):
-    """`[SIZE_PX, SIZE_PX, 3]` linear RGB: a wall out of focus, brighter at the top."""
-    row, column = np.mgrid[:SIZE_PX, :SIZE_PX] / SIZE_PX
-    shade = 1.25 - 1.5 * row + 0.15 * np.cos(3 * column + rng.uniform(0, 6))
-    for _ in range(3):  # things that stand there
-        left, width = rng.uniform(0, 0.9), rng.uniform(0.05, 0.16)
-        thing = (column > left) & (column < left + width) & (row > rng.uniform(0, 0.1))
-        shade = shade * np.where(thing, rng.uniform(0.5, 0.8), 1)
-    shade = ndimage.gaussian_filter(shade, 6, mode="nearest")
-    return np.maximum(shade, 0.1)[..., None] * np.array(_linear(srgb))
-
-
-def objects_seen(scene, count):
-    """`[SIZE_PX, SIZE_PX]` index of the object at each pixel's centre, or -1."""
-    sensor = scene.sensors()[0]
-    index = np.full((SIZE_PX, SIZE_PX), -1)
-    ids = {f"object_{i}": i for i in range(count)}
-    for row in range(SIZE_PX):
-        for column in range(SIZE_PX):
-            place = ((column + 0.5) / SIZE_PX, (row + 0.5) / SIZE_PX)
-            ray, _ = sensor.sample_ray(0, 0, place, (0.5, 0.5))
-            hit = scene.ray_intersect_preliminary(ray)
-            if hit.is_valid():
-                index[row, column] = ids.get(hit.shape.id(), -1)
-    return index
-
-
-def agreement(ours, theirs, count):
-    """Intersection over union: of all objects together, and the worst of one."""
-
-    def iou(a, b):
-        return np.sum(a & b) / np.sum(a | b)
-
-    return iou(ours >= 0, theirs >= 0), min(
-        iou(ours == i, theirs == i) for i in range(count)
-    )
-
-
 def make_tabletop(folder, number, library):
     """Renders one picture and writes it with its latents."""
     picture = PICTURES[number]
     rng = np.random.default_rng((SEED, number))
     latents = latents_of(picture, library)
-    scene = scene_from_tabletop(latents, library, height=SIZE_PX, width=SIZE_PX)
-    table = table_mesh(picture, latents.ground_colour, rng)
-    objects = object_meshes(picture, latents, library, scene, rng)
-    theirs = mitsuba_scene(latents, table, objects)
-    rgba = np.array(mi.render(theirs, spp=SAMPLES.value, seed=number), np.float64)
-    behind = wall(picture.wall, rng) * (1 - rgba[..., 3:])
-    save_image(folder / f"tabletop_{number}.png", rgba[..., :3] + behind)
+    table = table_mesh(
+        picture.ground, latents.ground_colour, picture.table_end_m, TABLE_SIDE_M, rng
+    )
+    patterns = [described[-1] for described in picture.objects]
+    objects = object_meshes(latents, patterns, library, rng)
+    seen, theirs = path_traced(
+        latents, table, objects, wall(picture.wall, SIZE_PX, rng),
+        size_px=SIZE_PX, samples=SAMPLES.value, seed=number,
+    )  # fmt: skip
+    save_image(folder / f"tabletop_{number}.png", seen)
     save_tabletop(folder / f"tabletop_{number}.json", latents, fov_deg=FOV_DEG)
+    scene = scene_from_tabletop(latents, library, height=SIZE_PX, width=SIZE_PX)
     ours = np.asarray(render(scene, mode="hard").object_index) - 1
-    ours[ours < 0] = -1
-    together, worst = agreement(ours, objects_seen(theirs, len(objects)), len(objects))
+    theirs = objects_seen(theirs, len(objects), SIZE_PX)
+    together, worst = outline_agreement(ours, theirs, len(objects))
     print(
         f"tabletop_{number}: {len(objects)} objects, outlines agree to "
         f"{together:.4f}, the worst to {worst:.4f}; "
-        f"over-exposed {np.mean(rgba[..., :3] > 1):.4f}"
+        f"over-exposed {np.mean(seen > 1):.4f}"
     )
 
 

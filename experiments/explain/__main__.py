@@ -10,8 +10,17 @@ _IMAGE = flags.DEFINE_string(
 _OUTPUT = flags.DEFINE_string("output", "output", "Folder for the results.")
 _INITIAL = flags.DEFINE_string("initial", None, "scene.json to begin with.")
 _TRUTH = flags.DEFINE_string("truth", None, "True scene.json, to score against.")
-_OBJECTS = flags.DEFINE_list("objects", ["mug"], "Classes to look for.")
-_STEPS = flags.DEFINE_integer("steps", 150, "Gradient steps.")
+_OBJECTS = flags.DEFINE_list(
+    "objects", [], "Classes of the objects, for a coarse search in place of detection."
+)
+_REFINER = flags.DEFINE_string("refiner", "lido", "lido, gradient or simplex.")
+_CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", None, "Folder with LiDO's networks; those that ivg ships if absent."
+)
+_MIN_SCORE = flags.DEFINE_float("min_score", 0.35, "Least probability of a detection.")
+_STEPS = flags.DEFINE_integer(
+    "steps", None, "Steps of lido (default 30) or gradient (default 150)."
+)
 _FOV_DEG = flags.DEFINE_float("fov_deg", None, "Vertical field of view (default 50).")
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the search.")
 
@@ -24,6 +33,9 @@ def _explain():
         initial=_INITIAL.value,
         truth=_TRUTH.value,
         objects=tuple(_OBJECTS.value),
+        refiner=_REFINER.value,
+        checkpoint=_CHECKPOINT.value,
+        min_score=_MIN_SCORE.value,
         steps=_STEPS.value,
         fov_deg=_FOV_DEG.value,
         seed=_SEED.value,

@@ -1,7 +1,6 @@
 """Explains one picture: picture in, editable 3D scene out."""
 
 import dataclasses
-import functools
 import json
 import math
 import time
@@ -10,19 +9,28 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from tqdm import tqdm
 
-from experiments.explain.contours import edge_distance, photograph_energy
 from experiments.explain.outputs import write_outputs
+from experiments.explain.refiners import (
+    LIDO_PX,
+    View,
+    by_gradient,
+    by_lido,
+    by_simplex,
+)
 from experiments.explain.search import SEARCH_PX, coarse_search, num_stages
+from experiments.lido.config import PRESETS, SHIPPED
+from experiments.lido.networks import Trained, load_trained
+from ivg.colour import srgb_from_linear
 from ivg.io.atomic import check_writable_folder, write_atomic
 from ivg.io.errors import InputError
 from ivg.io.image import central_square, load_image, resize_image
 from ivg.io.scene_json import load_tabletop
 from ivg.metrics.image import intersection_over_union
-from ivg.refine.gradient import gradient_refiner
-from ivg.refine.refiner import Refinement, Refiner, refine
+from ivg.models.first_guess import first_guess
+from ivg.models.tabletop_coding import Votes
+from ivg.refine.refiner import Refinement
 from ivg.render.linear import preload_kernels
 from ivg.render.pipeline import render
 from ivg.scene.library import MeshLibrary
@@ -32,9 +40,10 @@ from ivg.scene.tabletop import (
     OBJECT_CLASSES,
     Tabletop,
     scene_from_tabletop,
-    tabletop_bounds,
 )
 
+REFINERS = ("lido", "gradient", "simplex")
+_STEPS = {"lido": 30, "gradient": 150, "simplex": 0}
 PICTURES = Path(__file__).parents[2] / "assets" / "pictures"
 
 
@@ -44,14 +53,17 @@ class Config:
 
     Attributes:
       image: path of the picture, the shipped photograph if None.
-      initial: path of a scene.json to begin with, a coarse search if None.
+      initial: path of a scene.json to begin with, or None.
       truth: path of the true scene.json, to score against, or None.
-      objects: classes to look for, without `initial`.
+      objects: classes of the objects, to be found by a coarse search; if empty and
+        there is no `initial`, LiDO's detector finds objects of any class.
+      refiner: one of `REFINERS`.
+      checkpoint: folder with LiDO's networks, those that ivg ships if None.
+      min_score: least probability of a detection.
       starts: how many guesses, of different poses, the search hands on.
-      steps: gradient steps from each.
+      steps: of LiDO or of the gradient, from each; if None 30 and 150.
       fov_deg: vertical field of view of the central square, degrees; that of
         `initial` if None and given, else 50.
-      size_px: side of the picture that is compared.
       learning_rate: of Adam, in widths of the bounds.
       seed: of the random variations in the search.
     """
@@ -59,11 +71,13 @@ class Config:
     image: str | None = None
     initial: str | None = None
     truth: str | None = None
-    objects: tuple[str, ...] = ("mug",)
+    objects: tuple[str, ...] = ()
+    refiner: str = "lido"
+    checkpoint: str | None = None
+    min_score: float = 0.35
     starts: int = 4
-    steps: int = 150
+    steps: int | None = None
     fov_deg: float | None = None
-    size_px: int = 128
     learning_rate: float = 0.001
     seed: int = 0
 
@@ -77,8 +91,8 @@ def run(config: Config, output: str) -> dict[str, float]:
         `summary.png`, `report.html` and `metrics.json` to.
 
     Returns:
-      `energy_initial`, `energy_final`, `seconds`, and with a truth `iou_initial` and
-      `iou_final`, of the masks of all objects together.
+      `num_objects`, `energy_initial`, `energy_final`, `seconds`, and with a truth
+      `iou_initial` and `iou_final`, of the masks of all objects together.
 
     Raises:
       InputError: if an input cannot be used or the folder cannot be written.
@@ -91,20 +105,14 @@ def run(config: Config, output: str) -> dict[str, float]:
     library = tabletop_library()
     initial, fov_deg = _load_initial(config, library)
     truth = None if config.truth is None else load_tabletop(config.truth, library)
-    stages = 0 if config.initial else num_stages(config.objects)
-    fov_rad = math.radians(fov_deg)
-    with tqdm(total=stages + config.steps + 2, desc="explain", unit="step") as bar:
-        starts = [initial]
-        if initial is None:
-            small = jnp.asarray(resize_image(picture, SEARCH_PX, SEARCH_PX))
-            key = jax.random.key(config.seed)
-            starts = coarse_search(
-                key, small, config.objects, library, fov_rad=fov_rad,
-                num_best=config.starts, on_stage=bar.update,
-            )  # fmt: skip
-        refinement, metrics = _refine(config, starts, picture, library, fov_rad, bar)
-        if truth is not None:
-            metrics |= _overlaps(refinement, fov_rad, *truth, library)
+    steps = _STEPS[config.refiner] if config.steps is None else config.steps
+    stages = num_stages(config.objects) if config.objects else 1
+    stages = 0 if config.initial else stages
+    with tqdm(total=stages + steps + 2, desc="explain", unit="step") as bar:
+        view = View(picture, library, math.radians(fov_deg), bar.update)
+        starts, votes, predict = _starts(config, view, initial)
+        refinement = _refine(config, view, starts, votes, predict, steps)
+        metrics = _figures(refinement, view, truth)
         metrics["seconds"] = time.perf_counter() - start
         write_outputs(output, picture, refinement, library, fov_deg, metrics)
         bar.update()
@@ -116,12 +124,18 @@ def run(config: Config, output: str) -> dict[str, float]:
 def _check(config: Config) -> None:
     """Refuses values that no picture could be explained with."""
     unknown = [name for name in config.objects if name not in OBJECT_CLASSES]
-    if unknown or not 1 <= len(config.objects) <= MAX_OBJECTS:
+    if unknown or len(config.objects) > MAX_OBJECTS:
         raise InputError(
             f"--objects={','.join(config.objects)}: name 1 to {MAX_OBJECTS} of "
             f"{', '.join(OBJECT_CLASSES)}"
         )
-    if config.steps < 0:
+    if config.refiner not in REFINERS:
+        raise InputError(
+            f"--refiner={config.refiner}: choose one of {', '.join(REFINERS)}"
+        )
+    if not 0 <= config.min_score <= 1:
+        raise InputError(f"--min_score={config.min_score}: give 0 to 1")
+    if (config.steps or 0) < 0:
         raise InputError(f"--steps={config.steps}: give zero or more")
     if config.fov_deg is not None and not 5 <= config.fov_deg <= 120:
         raise InputError(f"--fov_deg={config.fov_deg}: give 5 to 120 degrees")
@@ -135,46 +149,64 @@ def _load_initial(config: Config, library: MeshLibrary):
     return initial, config.fov_deg or fov_deg
 
 
-def _with_progress(refiner: Refiner, bar: tqdm) -> Refiner:
-    def update(step, state, params, observation):
-        jax.debug.callback(lambda _: bar.update(), step)  # once for all starts
-        return refiner.update(step, state, params, observation)
+def _starts(config: Config, view: View, initial: Tabletop | None):
+    """First guesses, what objects say about what they share, and LiDO's predictor."""
+    trained, is_detected = None, initial is None and not config.objects
+    if config.refiner == "lido" or is_detected:
+        trained = load_trained(PRESETS["cpu"], config.checkpoint or SHIPPED)
+    predict = None if trained is None else trained.predict
+    if initial is not None:
+        return [initial], None, predict
+    if config.objects:
+        small = jnp.asarray(resize_image(view.picture, SEARCH_PX, SEARCH_PX))
+        starts = coarse_search(
+            jax.random.key(config.seed), small, config.objects, view.library,
+            fov_rad=view.fov_rad, num_best=config.starts, on_stage=view.on_step,
+        )  # fmt: skip
+        return starts, None, predict
+    guess, votes = _detect(trained, config, view)
+    view.on_step()
+    return [guess], votes, predict
 
-    return Refiner(refiner.init, update)
 
-
-def _refine(
-    config: Config, starts: list[Tabletop], picture: np.ndarray, library, fov_rad, bar
-) -> tuple[Refinement, dict[str, float]]:
-    """Follows the gradient of the energy from all starts and keeps the best end.
-
-    Takes one step more than asked for, which tells the energy of where it ends, and
-    forgets it. Also gives the energies before and after.
-    """
-    small = resize_image(picture, config.size_px, config.size_px)
-    observation = (jnp.asarray(small), jnp.asarray(edge_distance(small)))
-    energy = photograph_energy(library, fov_rad=fov_rad)
-    schedule = optax.cosine_decay_schedule(config.learning_rate, max(config.steps, 1))
-    refiner = gradient_refiner(energy, optax.adam(schedule), tabletop_bounds())
-    refiner = _with_progress(refiner, bar)
+def _detect(trained: Trained, config: Config, view: View) -> tuple[Tabletop, Votes]:
+    """The first guess of LiDO's networks."""
+    small = srgb_from_linear(resize_image(view.picture, LIDO_PX, LIDO_PX))
 
     @jax.jit
-    @functools.partial(jax.vmap, in_axes=(0, None))
-    def explain(start, observation):
-        found = refine(refiner, start, observation, config.steps + 1)
-        path = jax.tree.map(lambda x: x[:-1], found.trajectory)
-        return Refinement(jax.tree.map(lambda x: x[-1], path), path, found.info)
+    def guess(params, picture):
+        return first_guess(
+            trained.networks, params, picture,
+            min_score=config.min_score, fov_rad=view.fov_rad,
+        )  # fmt: skip
 
-    stacked = jax.tree.map(lambda *x: np.stack(x), *starts)
-    refinements = jax.tree.map(np.asarray, explain(stacked, observation))
-    jax.effects_barrier()  # the last ticks of the progress bar
-    best = int(np.argmin(refinements.info["energy"][:, -1]))
-    refinement = jax.tree.map(lambda x: x[best], refinements)
+    table, votes, _ = jax.tree.map(np.asarray, guess(trained.params, small))
+    if not table.mask.any():
+        raise InputError(
+            f"no {', '.join(OBJECT_CLASSES)} was found in the picture: give less than "
+            f"--min_score={config.min_score}, or name what there is (--objects)"
+        )
+    return table, votes
+
+
+def _refine(config: Config, view: View, starts, votes, predict, steps) -> Refinement:
+    if config.refiner == "gradient":
+        return by_gradient(view, starts, config.learning_rate, steps)
+    if config.refiner == "simplex":
+        return by_simplex(view, starts[0])
+    return by_lido(view, starts[0], votes, predict, steps)
+
+
+def _figures(refinement: Refinement, view: View, truth) -> dict[str, float]:
     energies = refinement.info["energy"]
-    return refinement, {
+    metrics = {
+        "num_objects": int(refinement.params.mask.sum()),
         "energy_initial": float(energies[0]),
         "energy_final": float(energies[-1]),
     }
+    if truth is not None:
+        metrics |= _overlaps(refinement, view.fov_rad, *truth, view.library)
+    return metrics
 
 
 def _overlaps(
@@ -196,4 +228,4 @@ def _overlaps(
     }
 
 
-__all__ = ["PICTURES", "Config", "run"]
+__all__ = ["PICTURES", "REFINERS", "Config", "run"]

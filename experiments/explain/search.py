@@ -16,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.explain.contours import CONTOUR_WEIGHT, contour_energy, edge_distance
-from ivg.data.tabletop import Perturbation, perturb_tabletop, sample_globals
+from ivg.data.perturb import Perturbation, perturb_tabletop
+from ivg.data.tabletop import sample_globals
 from ivg.energy.pixel import robust_negative_log_likelihood
 from ivg.energy.tabletop import display
 from ivg.geometry.camera import project, ray_directions
@@ -28,6 +29,7 @@ from ivg.scene.tabletop import (
     OBJECT_CLASSES,
     SIZE_RANGE_M,
     Tabletop,
+    ground_position,
     scene_from_tabletop,
     tabletop_bounds,
     tabletop_camera,
@@ -103,8 +105,7 @@ def place_object(table: Tabletop, place: int, ray: Array) -> Tabletop:
     Returns:
       `Tabletop`.
     """
-    reach = table.camera_height_m / jnp.maximum(-ray[1], 1e-2)
-    position = reach * ray[jnp.array([0, 2])]
+    position = ground_position(table, ray)
     return table.replace(position_m=table.position_m.at[place].set(position))
 
 

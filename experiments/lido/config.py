@@ -1,6 +1,9 @@
 """Sizes of the LiDO experiment."""
 
 import dataclasses
+import pathlib
+
+SHIPPED = pathlib.Path(__file__).parents[2] / "assets" / "checkpoints" / "lido"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +38,11 @@ class Config:
       batch_size: objects in a training batch.
       learning_rate: of Adam for the Prediction Network.
       guess_rate: of Adam for detector and initialization networks.
+      warmup: steps in which these rates are reached.
+      guess_dropout: whether detector and initialization networks drop half of their
+        activations, as in the paper.
+      predictor_dropout: whether the Prediction Network does.
+      source2_draws: estimates near the truth for each scene of source 2.
       chunk: training steps between two looks at the loss.
       num_iterations: `T` of a refinement.
       search_iterations: limit of the searches for each block; None for the paper's.
@@ -50,26 +58,30 @@ class Config:
     num_source1: int = 3000
     num_source2: int = 3000
     num_validation: int = 100
-    num_tune: int = 50
+    num_tune: int = 12
     num_scenes: int = 200
     trunk: tuple[int, ...] = (16, 32, 64)
     branch: tuple[int, ...] = (32, 16)
     colour: tuple[int, ...] = (16, 32, 64)
-    predictor_steps: int = 12000
+    predictor_steps: int = 10_000
     backbone: str = "efficientnet"
     small_widths: tuple[int, ...] = (16, 32, 64, 32)
     backbone_weights: str | None = None
-    detector_width: int = 24
+    detector_width: int = 32
     initializer_width: int = 16
-    guess_steps: int = 5000
+    guess_steps: int = 6000
     guess_batch: int = 4
     batch_size: int = 32
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-3
     guess_rate: float = 1e-3
+    warmup: int = 100
+    guess_dropout: bool = False
+    predictor_dropout: bool = False
+    source2_draws: int = 2
     chunk: int = 50
     num_iterations: int = 30
     search_iterations: int | None = None
-    min_score: float = 0.5
+    min_score: float = 0.35
 
 
 PRESETS = {
@@ -91,6 +103,9 @@ PRESETS = {
         detector_width=4,
         initializer_width=4,
         guess_steps=2,
+        warmup=1,
+        guess_dropout=True,
+        predictor_dropout=True,
         guess_batch=2,
         predictor_steps=4,
         batch_size=4,
@@ -107,6 +122,10 @@ PRESETS = {
         num_validation=200,
         num_tune=200,
         backbone="vgg16",
+        guess_dropout=True,
+        predictor_dropout=True,
+        source2_draws=1,
+        learning_rate=3e-4,
         detector_width=50,
         initializer_width=50,
         trunk=(32, 64, 128),
@@ -116,4 +135,4 @@ PRESETS = {
     ),
 }
 
-__all__ = ["PRESETS", "Config"]
+__all__ = ["PRESETS", "SHIPPED", "Config"]

@@ -1,6 +1,6 @@
 """The comparison: first guess, the two searches and LiDO on the same scenes."""
 
-import io
+import hashlib
 import pathlib
 import time
 from collections.abc import Callable, Mapping
@@ -11,13 +11,12 @@ import numpy as np
 from flax import struct
 from tqdm import tqdm
 
-from experiments.lido.guesses import in_chunks
+from experiments.lido.guesses import Problems, in_chunks
+from experiments.lido.store import read_tables, write_tables
 from ivg.colour import linear_from_srgb
 from ivg.energy.tabletop import display, tabletop_energy
-from ivg.io.atomic import write_atomic
 from ivg.metrics.tabletop import tabletop_errors
 from ivg.metrics.tabletop_image import tabletop_image_metrics
-from ivg.models.tabletop_coding import Votes
 from ivg.refine.lido import PredictFn, lido_refiner
 from ivg.refine.refiner import refine
 from ivg.refine.scipy_baseline import Search, cumulative_seconds
@@ -25,30 +24,6 @@ from ivg.refine.tabletop_baseline import tabletop_minimizer
 from ivg.render.pipeline import render
 from ivg.scene.library import MeshLibrary
 from ivg.scene.tabletop import Tabletop, scene_from_tabletop
-
-_FIELDS = tuple(Tabletop.__dataclass_fields__)
-
-
-@struct.dataclass
-class Problems:
-    """Pictures to be explained, and what is true of them, for `M` scenes.
-
-    Attributes:
-      pictures: `[M, H, W, 3]` uint8 sRGB.
-      guesses: first latents.
-      votes: first `Votes`.
-      truths: true latents, objects in any places.
-      found: true latents with the objects in the places of their guesses; the mask
-        tells which guesses have one.
-      pairs: `[M, N]` place in `truths` of each guess, -1 for none.
-    """
-
-    pictures: np.ndarray
-    guesses: Tabletop
-    votes: Votes
-    truths: Tabletop
-    found: Tabletop
-    pairs: np.ndarray
 
 
 @struct.dataclass
@@ -116,43 +91,36 @@ def search_paths(
       search: method and limits.
       problems: scenes.
       library: shapes.
-      folder: of the results; those that are there already are not made again.
+      folder: of the results; those of the same guess, picture and search that are
+        there already are not made again.
       **energy_options: of `tabletop_energy`.
 
     Returns:
       `Paths` with an entry after each block.
     """
     minimize = tabletop_minimizer(tabletop_energy(library, **energy_options), search)
-    tables, seconds = [], []
+    paths = []
     for i in tqdm(range(len(problems.pictures)), desc=name, unit="scene"):
-        file = folder / name / f"{i:05d}.npz"
+        table = jax.tree.map(lambda x, i=i: np.asarray(x[i]), problems.guesses)
+        picture = problems.pictures[i]
+        file = folder / f"{name}-{_digest(table, picture, search, energy_options)}.npz"
         if not file.exists():
-            table = jax.tree.map(lambda x, i=i: jnp.asarray(x[i]), problems.guesses)
-            picture = linear_from_srgb(problems.pictures[i] / 255.0)
-            _write_path(file, minimize(table, picture))
-        path = _read_path(file)
-        tables.append(path.tables)
-        seconds.append(path.seconds)
-    return Paths(_stack(tables), np.stack(seconds))
+            found = minimize(table, linear_from_srgb(picture / 255.0))
+            seconds = cumulative_seconds(found.info)
+            write_tables(file, found.trajectory, seconds=seconds)
+        paths.append(Paths(*read_tables(file, "seconds")))
+    return _stack(paths)
+
+
+def _digest(table: Tabletop, picture: np.ndarray, *settings) -> str:
+    """What a search depends on but the shapes, so that no other result is taken."""
+    arrays = [*jax.tree.leaves(table), picture]
+    parts = [array.tobytes() for array in arrays] + [repr(settings).encode()]
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
 def _stack(trees: list):
     return jax.tree.map(lambda *x: np.stack([np.asarray(v) for v in x]), *trees)
-
-
-def _write_path(file: pathlib.Path, refinement) -> None:
-    arrays = {name: getattr(refinement.trajectory, name) for name in _FIELDS}
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer, seconds=cumulative_seconds(refinement.info),
-        **jax.tree.map(np.asarray, arrays),
-    )  # fmt: skip
-    write_atomic(file, buffer.getvalue())
-
-
-def _read_path(file: pathlib.Path) -> Paths:
-    with np.load(file, allow_pickle=False) as data:
-        return Paths(Tabletop(**{n: data[n] for n in _FIELDS}), data["seconds"])
 
 
 def errors_of(paths: Paths, problems: Problems) -> dict[str, np.ndarray]:
@@ -165,10 +133,10 @@ def errors_of(paths: Paths, problems: Problems) -> dict[str, np.ndarray]:
     Returns:
       `[M, T + 1, N]` or `[M, T + 1]` for each name of `tabletop_errors`.
     """
-    along = jax.vmap(tabletop_errors, (0, None))
-    return jax.tree.map(
-        np.asarray, jax.jit(jax.vmap(along))(paths.tables, problems.found)
-    )
+    return jax.tree.map(np.asarray, _errors_along(paths.tables, problems.found))
+
+
+_errors_along = jax.jit(jax.vmap(jax.vmap(tabletop_errors, (0, None))))
 
 
 def picture_maker(library: MeshLibrary, size_px: int) -> Callable:
@@ -215,12 +183,13 @@ def true_nodes(index: np.ndarray, pairs: np.ndarray) -> np.ndarray:
 
 
 def scores_of(
-    tables: Tabletop, problems: Problems, make_pictures: Callable
+    tables: Tabletop, nodes: np.ndarray, problems: Problems, make_pictures: Callable
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Overlaps and squared errors in the picture.
 
     Args:
       tables: latents `[M]` at the end of a method.
+      nodes: `[M, H, W]` from `true_nodes`.
       problems: scenes.
       make_pictures: from `picture_maker`.
 
@@ -228,16 +197,14 @@ def scores_of(
       For each name of `tabletop_image_metrics`, `[M, N]` or `[M]`; and the pictures.
     """
     index, rendered = in_chunks(make_pictures, tables)
-    true_index, _ = in_chunks(make_pictures, problems.truths)
-    nodes = true_nodes(true_index, problems.pairs)
     observed = problems.pictures / np.float32(255)
-
-    @jax.jit
-    def score(*scene):
-        return jax.lax.map(lambda s: tabletop_image_metrics(*s), scene)
-
     mask = problems.found.mask
-    return in_chunks(score, index, nodes, rendered, observed, mask), rendered
+    return in_chunks(_score, index, nodes, rendered, observed, mask), rendered
+
+
+@jax.jit
+def _score(*scenes):
+    return jax.lax.map(lambda s: tabletop_image_metrics(*s), scenes)
 
 
 def last_tables(paths: Mapping[str, Paths]) -> dict[str, Tabletop]:
@@ -257,7 +224,6 @@ def last_tables(paths: Mapping[str, Paths]) -> dict[str, Tabletop]:
 
 __all__ = [
     "Paths",
-    "Problems",
     "errors_of",
     "last_tables",
     "lido_paths",

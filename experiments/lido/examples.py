@@ -11,7 +11,7 @@ import numpy as np
 from flax import struct
 
 from ivg.colour import linear_from_srgb
-from ivg.data.tabletop import Perturbation, perturb_globals, perturb_objects
+from ivg.data.perturb import Perturbation, perturb_globals, perturb_objects
 from ivg.models.patches import stack_pair
 from ivg.models.tabletop_coding import (
     SHAPE_COUNTS,
@@ -24,9 +24,10 @@ from ivg.models.tabletop_coding import (
     vote,
     votes_of_table,
 )
+from ivg.numerics import safe_divide, wrap_angle
 from ivg.refine.lido import comparison_pixels, render_for_comparison
 from ivg.scene.library import MeshLibrary
-from ivg.scene.tabletop import Tabletop
+from ivg.scene.tabletop import Tabletop, contact_px, tabletop_camera
 from ivg.typing import Array
 
 
@@ -89,6 +90,66 @@ def near_truth(
     )
     counts = jnp.array(SHAPE_COUNTS)[truth.class_id]
     return table.replace(shape=jax.random.randint(key_shape, (n,), 0, counts)), votes
+
+
+def median_errors(tables: Tabletop, truths: Tabletop) -> Perturbation:
+    """How wrong estimates are, in the terms in which `near_truth` makes errors.
+
+    Args:
+      tables: estimates `[M, N]`.
+      truths: true latents `[M, N]`, objects in the same places; the mask tells which
+        of them count.
+
+    Returns:
+      `Perturbation` of median absolute errors, of objects the usual ones if none
+      counts. In colours the median is over all
+      channels, in the light over azimuth and elevation together.
+    """
+    wrong = jax.tree.map(np.asarray, jax.jit(jax.vmap(_deviations))(tables, truths))
+    mask = np.asarray(truths.mask)
+    of_objects = "position_px", "size", "azimuth_rad", "colour"
+
+    def median(name):
+        values = np.abs(getattr(wrong, name))
+        values = values[mask] if name in of_objects else values
+        return float(np.median(values)) if values.size else getattr(usual, name)
+
+    usual = Perturbation()
+    return Perturbation(**{name: median(name) for name in vars(usual)})
+
+
+def _deviations(table: Tabletop, truth: Tabletop) -> Perturbation:
+    """Errors in the units of `Perturbation`, which holds arrays here."""
+
+    def seen(table):
+        camera = tabletop_camera(table, height=256, width=256)
+        place, depth = contact_px(table, camera)
+        return place, safe_divide(table.size_m, depth)
+
+    def relative(name):
+        new, old = getattr(table, name), getattr(truth, name)
+        return safe_divide(new - old, jnp.max(old, -1, keepdims=True))
+
+    def ratio(name):
+        new, old = getattr(table, name), getattr(truth, name)
+        return safe_divide(new - old, old)
+
+    (place, size), (true_place, true_size) = seen(table), seen(truth)
+    light = [
+        wrap_angle(table.light_azimuth_rad - truth.light_azimuth_rad),
+        table.light_elevation_rad - truth.light_elevation_rad,
+    ]
+    return Perturbation(
+        position_px=place - true_place,
+        size=safe_divide(size, true_size) - 1,
+        azimuth_rad=wrap_angle(table.azimuth_rad - truth.azimuth_rad),
+        colour=relative("colour"),
+        ground_colour=relative("ground_colour"),
+        camera_height=ratio("camera_height_m"),
+        camera_elevation_rad=table.camera_elevation_rad - truth.camera_elevation_rad,
+        strength=jnp.stack([ratio("ambient"), ratio("directional")]),
+        light_rad=jnp.stack(light),
+    )
 
 
 def examples_of_scene(
@@ -185,14 +246,14 @@ def prediction_loss(prediction: Prediction, target: Prediction) -> Array:
         target.replace(azimuth=jnp.zeros(())),
     ]
     errors = jax.tree.leaves(jax.tree.map(jnp.subtract, *plain))
-    return sum(jnp.mean(jnp.abs(e)) + jnp.mean(e**2) for e in errors) - 0.2 * jnp.mean(
-        chosen
-    )
+    plain_loss = sum(jnp.mean(jnp.abs(e)) + jnp.mean(e**2) for e in errors)
+    return plain_loss - 0.2 * jnp.mean(chosen)
 
 
 __all__ = [
     "Examples",
     "example_maker",
+    "median_errors",
     "examples_of_scene",
     "near_truth",
     "network_inputs",

@@ -4,13 +4,37 @@ from collections.abc import Callable
 
 import jax
 import numpy as np
+from flax import struct
 
 from ivg.models.first_guess import GuessNetworks, first_guess
+from ivg.models.tabletop_coding import Votes
 from ivg.scene.tabletop import Tabletop, contact_px, tabletop_camera
 from ivg.typing import PyTree
 
 PAIR_SHARE = 0.1  # of the width of the picture
 _OBJECT_FIELDS = "class_id shape position_m size_m azimuth_rad colour".split()
+
+
+@struct.dataclass
+class Problems:
+    """Pictures to be explained, and what is true of them, for `M` scenes.
+
+    Attributes:
+      pictures: `[M, H, W, 3]` uint8 sRGB.
+      guesses: first latents.
+      votes: first `Votes`.
+      truths: true latents, objects in any places.
+      found: true latents with the objects in the places of their guesses; the mask
+        tells which guesses have one.
+      pairs: `[M, N]` place in `truths` of each guess, -1 for none.
+    """
+
+    pictures: np.ndarray
+    guesses: Tabletop
+    votes: Votes
+    truths: Tabletop
+    found: Tabletop
+    pairs: np.ndarray
 
 
 def guess_maker(networks: GuessNetworks, params: dict, **options) -> Callable:
@@ -143,6 +167,22 @@ def in_order_of(truths: Tabletop, pairs: np.ndarray) -> Tabletop:
     return truths.replace(**fields, mask=pairs >= 0)
 
 
+def make_problems(truths: Tabletop, pictures: np.ndarray, guess) -> Problems:
+    """First guesses of a data set, paired with the truth.
+
+    Args:
+      truths: true latents `[M]`.
+      pictures: `[M, H, H, 3]` uint8 sRGB.
+      guess: from `guess_maker`.
+
+    Returns:
+      `Problems`.
+    """
+    guesses, votes = in_chunks(guess, pictures)
+    pairs = pair_tables(guesses, truths, pictures.shape[1])
+    return Problems(pictures, guesses, votes, truths, in_order_of(truths, pairs), pairs)
+
+
 def precision_and_recall(
     guesses: Tabletop, truths: Tabletop, pairs: np.ndarray
 ) -> tuple[float, float]:
@@ -163,10 +203,12 @@ def precision_and_recall(
 
 __all__ = [
     "PAIR_SHARE",
+    "Problems",
     "contact_points_px",
     "guess_maker",
     "in_chunks",
     "in_order_of",
+    "make_problems",
     "pair_objects",
     "pair_tables",
     "precision_and_recall",

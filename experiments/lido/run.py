@@ -3,52 +3,50 @@
 import dataclasses
 import json
 import pathlib
+from collections.abc import Callable
 
 import jax
 import numpy as np
 
 from experiments.lido.config import PRESETS, Config
 from experiments.lido.evaluate import (
-    Problems,
+    Paths,
     errors_of,
     last_tables,
     lido_paths,
     picture_maker,
     scores_of,
     search_paths,
+    true_nodes,
 )
-from experiments.lido.examples import Examples
+from experiments.lido.examples import Examples, example_maker, median_errors
 from experiments.lido.figures import (
     error_against_time_png,
     error_changes_png,
     examples_png,
 )
 from experiments.lido.guesses import (
+    Problems,
     guess_maker,
     in_chunks,
-    in_order_of,
-    pair_tables,
+    make_problems,
     precision_and_recall,
 )
-from experiments.lido.scenes import load_scenes, scene_maker
+from experiments.lido.networks import guess_networks, load_trained
+from experiments.lido.scenes import load_scenes, load_shifted, scene_maker
 from experiments.lido.statistics import evaluation_metrics
 from experiments.lido.tables import image_table, latent_table, time_table
 from experiments.lido.train import (
     examples_from_guesses,
     examples_near_truth,
-    guess_networks,
-    predictor_of,
     train_guess,
     train_predictor,
 )
-from ivg.data.tabletop import Perturbation
 from ivg.io.atomic import check_writable_folder, write_atomic
-from ivg.io.checkpoint import load_params
-from ivg.models.first_guess import init_guess
-from ivg.refine.lido import network_predictor
+from ivg.refine.lido import PredictFn
 from ivg.refine.tabletop_baseline import GBO, SIMPLEX
 from ivg.scene.library import MeshLibrary
-from ivg.scene.shapes.families import tabletop_library
+from ivg.scene.shapes.families import held_out_library, tabletop_library
 from ivg.viz.plots import curves_png
 
 _NUM_EXAMPLES = 8  # rows of the contact sheet
@@ -61,7 +59,8 @@ def run_training(config: Config, output: str) -> dict[str, float]:
 
     Args:
       config: sizes.
-      output: folder for data, checkpoints (`guess`, `predictor`) and `losses.png`.
+      output: folder for data, checkpoints (`guess`, `predictor`), `training.json`,
+        `loss_guess.png` and `loss_predictor.png`.
 
     Returns:
       Last losses, and precision and recall on the validation set.
@@ -76,27 +75,21 @@ def run_training(config: Config, output: str) -> dict[str, float]:
     def scenes(split, num):
         return load_scenes(config, split, num, library, folder, make)
 
-    params, guess_losses = train_guess(config, scenes("init", config.num_init), folder)
+    params, guess_losses = train_guess(
+        config, lambda: scenes("init", config.num_init), folder
+    )
     guess = guess_maker(guess_networks(config), params, min_score=config.min_score)
-    first = scenes("source1", config.num_source1)
-    second = scenes("source2", config.num_source2)
-    examples = [
-        examples_from_guesses(first, guess, library),
-        examples_near_truth(
-            jax.random.key(config.seed), second, library, Perturbation()
-        ),
-    ]
-    joined: Examples = jax.tree.map(lambda *x: np.concatenate(x), *examples)
-    _, losses = train_predictor(config, joined, folder)
+
+    def examples():
+        return all_examples(config, scenes, guess, example_maker(library))
+
+    _, losses = train_predictor(config, examples, folder)
     curves = {"guess": guess_losses, "predictor": losses}
     for name, values in curves.items():
-        if np.isfinite(values).any():
-            label = f"step / {config.chunk}"
-            figure = curves_png(
-                {name: values}, x_label=label, y_label="loss", log=False
-            )
-            write_atomic(folder / f"loss_{name}.png", figure)
-    problems = make_problems(config, "validation", config.num_validation, guess, scenes)
+        label = f"step / {config.chunk}"
+        figure = curves_png({name: values}, x_label=label, y_label="loss", log=False)
+        write_atomic(folder / f"loss_{name}.png", figure)
+    problems = make_problems(*scenes("validation", config.num_validation), guess)
     precision, recall = precision_and_recall(
         problems.guesses, problems.truths, problems.pairs
     )
@@ -110,67 +103,88 @@ def run_training(config: Config, output: str) -> dict[str, float]:
     return metrics
 
 
-def make_problems(config: Config, split: str, num: int, guess, scenes) -> Problems:
-    """First guesses of a data set, paired with the truth.
+def all_examples(
+    config: Config, scenes: Callable, guess: Callable, make_examples: Callable
+) -> Examples:
+    """What the Prediction Network learns from: both sources.
 
     Args:
-      config: size of the pictures.
-      split: of `SPLITS`.
-      num: scenes.
-      guess: from `guess_maker`.
+      config: counts.
       scenes: `(split, num) -> (truths, pictures)`.
+      guess: from `guess_maker`.
+      make_examples: from `example_maker`.
 
     Returns:
-      `Problems`.
+      `Examples`. The noise of source 2 is as wide as the median errors of source 1.
     """
-    truths, pictures = scenes(split, num)
-    guesses, votes = in_chunks(guess, pictures)
-    pairs = pair_tables(guesses, truths, config.size_px)
-    return Problems(pictures, guesses, votes, truths, in_order_of(truths, pairs), pairs)
+    first = make_problems(*scenes("source1", config.num_source1), guess)
+    second = scenes("source2", config.num_source2)
+    spread = median_errors(first.guesses, first.found)
+    keys = jax.random.split(jax.random.key(config.seed), config.source2_draws)
+    parts = [examples_from_guesses(first, make_examples)]
+    parts += [examples_near_truth(k, second, spread, make_examples) for k in keys]
+    return jax.tree.map(lambda *x: np.concatenate(x), *parts)
 
 
 def run_evaluation(config: Config, output: str, checkpoint: str) -> dict[str, float]:
-    """Compares LiDO with the two searches on the test set.
+    """Compares LiDO with the two searches on the test set and on a second one.
+
+    The second one comes from another renderer, with shapes and textures that no other
+    set has. It stands for the photographs of the paper's Table 4.
 
     Args:
       config: sizes.
-      output: folder for `table.md`, `metrics.json`, figures, and the data as it is
-        made. Searches are slow: each scene is kept, and started again, they go on.
+      output: folder for `metrics.json`, `table.md`, figures, those of the second test
+        set in `shifted`, and the data as it is made. Searches are slow: each scene is
+        kept, and started again, they go on.
       checkpoint: folder with `guess` and `predictor`.
 
     Returns:
       Figures by name, see `evaluation_metrics`, and `detector_precision` and
-      `detector_recall`.
+      `detector_recall`; those of the second set begin with `shifted_`.
 
     Raises:
       InputError: if the folder cannot be written or there is no checkpoint.
     """
-    folder, source = (
-        pathlib.Path(check_writable_folder(output)),
-        pathlib.Path(checkpoint),
+    folder = pathlib.Path(check_writable_folder(output))
+    library, trained = tabletop_library(), load_trained(config, checkpoint)
+    guess = guess_maker(trained.networks, trained.params, min_score=config.min_score)
+    scenes = load_scenes(config, "test", config.num_scenes, library, folder)
+    problems = make_problems(*scenes, guess)
+    paths = run_methods(config, trained.predict, problems, library, folder)
+    metrics = report(paths, problems, library, library, folder)
+    shifted = make_problems(*load_shifted(config.num_scenes), guess)
+    paths = run_methods(config, trained.predict, shifted, library, folder)
+    metrics |= report(
+        paths, shifted, library, held_out_library(), folder / "shifted", "shifted_"
     )
-    library = tabletop_library()
-    networks, network = guess_networks(config), predictor_of(config)
-    key = jax.random.key(0)
-    params = load_params(
-        source / "guess", jax.eval_shape(lambda k: init_guess(networks, k), key)
-    )
-    weights = load_params(source / "predictor", jax.eval_shape(network.init, key))
-    guess = guess_maker(networks, params, min_score=config.min_score)
-    problems = make_problems(
-        config, "test", config.num_scenes, guess,
-        lambda split, num: load_scenes(config, split, num, library, folder),
-    )  # fmt: skip
-    predict = network_predictor(network, weights)
+    write_atomic(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    return metrics
+
+
+def run_methods(
+    config: Config, predict: PredictFn, problems: Problems, library, folder
+) -> dict[str, Paths]:
+    """LiDO and the two searches on the same scenes.
+
+    Args:
+      config: iterations.
+      predict: from `load_trained`.
+      problems: scenes.
+      library: shapes.
+      folder: results of the searches go to `searches` in it.
+
+    Returns:
+      `Paths` of "lido", "gbo" and "simplex".
+    """
     gbo, simplex = _limited(GBO, config), _limited(SIMPLEX, config)
-    paths = {
+    return {
         "lido": lido_paths(predict, problems, library, config.num_iterations),
         "gbo": search_paths("gbo", gbo, problems, library, folder / "searches"),
         "simplex": search_paths(
             "simplex", simplex, problems, library, folder / "searches"
         ),
     }
-    return report(paths, problems, library, folder)
 
 
 def _limited(search, config: Config):
@@ -178,33 +192,51 @@ def _limited(search, config: Config):
     return dataclasses.replace(search, iterations=iterations)
 
 
-def report(paths, problems: Problems, library: MeshLibrary, folder: pathlib.Path):
+def report(
+    paths: dict[str, Paths],
+    problems: Problems,
+    library: MeshLibrary,
+    true_library: MeshLibrary,
+    folder: pathlib.Path,
+    prefix: str = "",
+) -> dict[str, float]:
     """Tables, figures and the dictionary of a comparison.
 
     Args:
       paths: `Paths` of "lido", "gbo" and "simplex".
       problems: scenes.
-      library: shapes.
-      folder: for `table.md`, `metrics.json`, `errors_over_time.png`,
-        `error_changes.png` and `examples.png`.
+      library: shapes of the estimates.
+      true_library: shapes of the truth.
+      folder: for `table.md`, `errors_over_time.png`, `error_changes.png` and
+        `examples.png`.
+      prefix: begins the names of the figures.
 
     Returns:
       Figures by name.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     errors = {name: errors_of(path, problems) for name, path in paths.items()}
     seconds = {name: path.seconds for name, path in paths.items()}
-    make_pictures = picture_maker(library, problems.pictures.shape[1])
+    size_px = problems.pictures.shape[1]
+    make_pictures = picture_maker(library, size_px)
     ends = {"initial": problems.guesses} | last_tables(paths)
-    scored = {name: scores_of(t, problems, make_pictures) for name, t in ends.items()}
+    true_index, _ = in_chunks(picture_maker(true_library, size_px), problems.truths)
+    nodes = true_nodes(true_index, problems.pairs)
+    scored = {
+        name: scores_of(tables, nodes, problems, make_pictures)
+        for name, tables in ends.items()
+    }
     precision, recall = precision_and_recall(
         problems.guesses, problems.truths, problems.pairs
     )
     scores = {name: score for name, (score, _) in scored.items()}
-    metrics = evaluation_metrics(errors, scores, seconds)
-    metrics |= {"detector_precision": precision, "detector_recall": recall}
-    tables = latent_table(metrics), image_table(metrics), time_table(metrics)
+    metrics = evaluation_metrics(errors, scores, seconds, prefix)
+    found = {"detector_precision": precision, "detector_recall": recall}
+    metrics |= {prefix + name: value for name, value in found.items()}
+    tables = [
+        table(metrics, prefix) for table in (latent_table, image_table, time_table)
+    ]
     write_atomic(folder / "table.md", "\n".join(tables))
-    write_atomic(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     figure = error_against_time_png(errors, seconds)
     write_atomic(folder / "errors_over_time.png", figure)
     write_atomic(folder / "error_changes.png", error_changes_png(errors))
@@ -221,8 +253,8 @@ def report(paths, problems: Problems, library: MeshLibrary, folder: pathlib.Path
 __all__ = [
     "PRESETS",
     "Config",
-    "make_problems",
     "report",
     "run_evaluation",
+    "run_methods",
     "run_training",
 ]

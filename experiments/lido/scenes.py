@@ -1,29 +1,31 @@
 """The data sets: random table-tops and their pictures, made once and kept on disk."""
 
 import concurrent.futures
-import io
 import pathlib
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from experiments.lido.config import Config
+from experiments.lido.store import read_tables, write_tables
 from ivg.data.rich_tabletop import (
     Surroundings,
     make_surroundings,
     sample_rich_tabletop,
 )
-from ivg.io.atomic import write_atomic
+from ivg.io.errors import InputError
+from ivg.io.scene_json import load_tabletop
 from ivg.scene.library import MeshLibrary
-from ivg.scene.shapes.families import primitive_library
+from ivg.scene.shapes.families import held_out_library, primitive_library
 from ivg.scene.tabletop import Tabletop
 from ivg.typing import Array
 
 SPLITS = ("init", "source1", "source2", "validation", "tune", "test")
-_FIELDS = tuple(Tabletop.__dataclass_fields__)
+SHIFTED = pathlib.Path(__file__).parents[2] / "assets" / "lido_shifted"
 
 
 def split_key(config: Config, split: str) -> Array:
@@ -118,36 +120,44 @@ def load_scenes(
             keys = jax.vmap(jax.random.fold_in, (None, 0))(
                 split_key(config, split), start + jnp.arange(config.scenes_in_file)
             )
-            _write(_file(folder, config, split, start), *make(keys, surroundings))
+            tables, pictures = make(keys, surroundings)
+            file = _file(folder, config, split, start)
+            write_tables(file, tables, picture=pictures)
 
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             list(tqdm(pool.map(fill, missing), total=len(missing), desc=split))
-    parts = [_read(_file(folder, config, split, s)) for s in starts]
+    parts = [read_tables(_file(folder, config, split, s), "picture") for s in starts]
     return jax.tree.map(lambda *x: np.concatenate(x)[:num], *parts)
 
 
+def load_shifted(num: int) -> tuple[Tabletop, np.ndarray]:
+    """The second test set: by another renderer, of shapes from `held_out_library`.
+
+    Args:
+      num: number of scenes at most; there are 50.
+
+    Returns:
+      As `load_scenes`.
+    """
+    files = sorted(SHIFTED.glob("*.png"))[:num]
+    if not files:
+        raise InputError(f"{SHIFTED}: no pictures; run tools/make_shifted_pictures.py")
+    library = held_out_library()
+    tables = [load_tabletop(f.with_suffix(".json"), library)[0] for f in files]
+    pictures = np.stack([np.asarray(Image.open(f).convert("RGB")) for f in files])
+    return jax.tree.map(lambda *x: np.stack(x), *tables), pictures
+
+
 def _file(folder: pathlib.Path, config: Config, split: str, start: int):
-    bank = (
-        f"{config.seed}-{config.size_px}-{config.num_textures}-{config.num_backdrops}"
-    )
+    counts = config.num_textures, config.num_backdrops, config.scenes_in_file
+    bank = "-".join(map(str, (config.seed, config.size_px, *counts)))
     return folder / "scenes" / bank / split / f"{start:06d}.npz"
-
-
-def _write(path: pathlib.Path, table: Tabletop, pictures: Array) -> None:
-    arrays = {name: np.asarray(getattr(table, name)) for name in _FIELDS}
-    buffer = io.BytesIO()
-    np.savez(buffer, picture=np.asarray(pictures), **arrays)
-    write_atomic(path, buffer.getvalue())
-
-
-def _read(path: pathlib.Path) -> tuple[Tabletop, np.ndarray]:
-    with np.load(path, allow_pickle=False) as data:
-        return Tabletop(**{name: data[name] for name in _FIELDS}), data["picture"]
 
 
 __all__ = [
     "SPLITS",
     "load_scenes",
+    "load_shifted",
     "scene_maker",
     "split_key",
     "surroundings_of",

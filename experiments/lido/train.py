@@ -1,6 +1,5 @@
 """Training of the networks of LiDO, in pieces that can be interrupted."""
 
-import functools
 import pathlib
 from collections.abc import Callable
 
@@ -12,27 +11,19 @@ import optax
 from experiments.lido.config import Config
 from experiments.lido.examples import (
     Examples,
-    example_maker,
     near_truth,
     network_inputs,
     only_objects,
     prediction_loss,
 )
-from experiments.lido.guesses import in_chunks, in_order_of, pair_tables
-from ivg.data.tabletop import Perturbation
+from experiments.lido.guesses import Problems, in_chunks
+from experiments.lido.networks import guess_networks, predictor_of, read_backbone
+from ivg.data.perturb import Perturbation
 from ivg.io.checkpoint import save_params
-from ivg.io.pretrained import (
-    efficientnet_lite0_params,
-    find_efficientnet_lite0,
-    read_weights,
-    vgg16_params,
-)
-from ivg.models.backbones import efficientnet_lite0, small_cnn, vgg16
 from ivg.models.detector import (
     Detections,
     DetectorGrid,
     cell_centres,
-    detector_head,
 )
 from ivg.models.first_guess import (
     GuessNetworks,
@@ -43,72 +34,10 @@ from ivg.models.first_guess import (
     init_guess,
     initializer_inputs,
 )
-from ivg.models.initializer import InitialVotes, initializer_network
-from ivg.models.network import Network
-from ivg.models.predictor import prediction_network
-from ivg.scene.library import MeshLibrary
+from ivg.models.initializer import InitialVotes
 from ivg.scene.tabletop import Tabletop
 from ivg.train.loop import make_trainer, train
 from ivg.typing import Array, PyTree
-
-
-def predictor_of(config: Config) -> Network:
-    """The Prediction Network in the widths of a preset.
-
-    Args:
-      config: widths.
-
-    Returns:
-      `Network`.
-    """
-    return prediction_network(
-        trunk=config.trunk, branch=config.branch, colour=config.colour
-    )
-
-
-def guess_networks(config: Config) -> GuessNetworks:
-    """Detector and initialization networks in the widths of a preset.
-
-    Args:
-      config: widths.
-
-    Returns:
-      `GuessNetworks`.
-    """
-    backbone = {
-        "efficientnet": efficientnet_lite0,
-        "vgg16": vgg16,
-        "small": functools.partial(small_cnn, config.small_widths),
-    }[config.backbone]()
-    like = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
-    params = jax.eval_shape(backbone.init, jax.random.key(0))
-    features = jax.eval_shape(backbone.apply, params, like).shape[-1]
-    return GuessNetworks(
-        backbone,
-        detector_head(features, config.detector_width, 4 * config.detector_width),
-        initializer_network(features, width=config.initializer_width),
-    )
-
-
-def read_backbone(config: Config) -> PyTree | None:
-    """The trained weights under detector and initialization networks.
-
-    Args:
-      config: which ones, and from which file.
-
-    Returns:
-      Parameters of the backbone; None for "small", and for "vgg16" without a file:
-      random ones then.
-
-    Raises:
-      InputError: if a file is missing or holds something else.
-    """
-    path = config.backbone_weights
-    if config.backbone == "small" or (config.backbone == "vgg16" and not path):
-        return None
-    weights = read_weights(path or find_efficientnet_lite0())
-    make = vgg16_params if config.backbone == "vgg16" else efficientnet_lite0_params
-    return make(weights)
 
 
 def detector_loss(
@@ -125,8 +54,7 @@ def detector_loss(
       `[]`, per cell with an object. Cells without count a third: there are 50 of them
       for each with an object, the paper takes three.
     """
-    labels = jax.vmap(grid_labels, (0, None))(targets, centres_px)
-    label, size, weight = labels
+    label, size, weight = jax.vmap(grid_labels, (0, None))(targets, centres_px)
     log_share = jax.nn.log_softmax(grids.class_logits)
     entropy = -jnp.take_along_axis(log_share, label[..., None], -1)[..., 0]
     is_object = (label < log_share.shape[-1] - 1).astype(weight.dtype)
@@ -158,25 +86,30 @@ def initializer_loss(votes: InitialVotes, target: InitialVotes, mask: Array) -> 
     return jnp.sum(sum(losses) * mask) / jnp.maximum(jnp.sum(mask), 1)
 
 
-def guess_loss(networks: GuessNetworks, is_frozen: bool):
+def guess_loss(networks: GuessNetworks, *, has_dropout: bool):
     """Makes the loss of detector and initialization networks together.
 
     Args:
       networks: networks.
-      is_frozen: whether the backbone stays as it is.
+      has_dropout: whether half of the activations are dropped, as in the paper.
 
     Returns:
-      Function `(params, (Tabletop, [B, H, W, 3] uint8 pictures), key) -> []`.
+      Function `(params, (Tabletop, pictures, features), key) -> []` of pictures
+      `[B, H, W, 3]` uint8 and what `features_of` says about them. Without features
+      (None) the backbone runs, and learns too.
     """
 
     def loss(params, batch, key):
-        tables, pictures = batch
+        tables, pictures, features = batch
         pictures = pictures / 255.0
-        key_features, key_votes, key_place = jax.random.split(key, 3)
+        key_grids, key_votes, key_place = jax.random.split(key, 3)
+        if not has_dropout:
+            key_grids = key_votes = None
         targets = jax.vmap(guess_targets, (0, None))(tables, pictures.shape[1])
-        features = features_of(networks, params, pictures)
-        features = jax.lax.stop_gradient(features) if is_frozen else features
-        grids = networks.detector.apply(params["detector"], features, key=key_features)
+        if features is None:
+            features = features_of(networks, params, pictures)
+        features = features.astype(jnp.float32)
+        grids = networks.detector.apply(params["detector"], features, key=key_grids)
         place, size = _disturb(key_place, targets)
         detections = Detections(targets.class_id, size, place, size, targets.mask)
         inputs = jax.vmap(initializer_inputs)(pictures, features, detections)
@@ -193,19 +126,35 @@ def guess_loss(networks: GuessNetworks, is_frozen: bool):
 def _disturb(key, targets: GuessTargets):
     """Places and sizes as a detector would find them: up to 6 pixels and 6 % off."""
     noise = jax.random.uniform(key, (*targets.size.shape, 3), minval=-1, maxval=1)
-    return targets.position_px + 6 * noise[..., :2], targets.size + 0.013 * noise[
-        ..., 2
-    ]
+    place = targets.position_px + 6 * noise[..., :2]
+    return place, targets.size + 0.013 * noise[..., 2]
+
+
+def _all_features(networks: GuessNetworks, params: dict, pictures: np.ndarray):
+    """What a backbone that does not learn says, in half precision."""
+
+    @jax.jit
+    def make(pictures):
+        def one(picture):
+            features = features_of(networks, params, picture[None] / 255.0)
+            return features[0].astype(jnp.float16)
+
+        return jax.lax.map(one, pictures)
+
+    return in_chunks(make, pictures)
 
 
 def train_guess(
-    config: Config, scenes: tuple[Tabletop, np.ndarray], folder: pathlib.Path
+    config: Config,
+    make_scenes: Callable[[], tuple[Tabletop, np.ndarray]],
+    folder: pathlib.Path,
 ) -> tuple[PyTree, np.ndarray]:
     """Trains detector and initialization networks, or goes on with it.
 
     Args:
       config: widths, steps, batches.
-      scenes: true latents and pictures `[M, H, W, 3]`.
+      make_scenes: makes true latents and pictures `[M, H, W, 3]`; called if a step is
+        left to do.
       folder: of the run; `guess` in it holds the parameters at the end.
 
     Returns:
@@ -213,68 +162,50 @@ def train_guess(
     """
     networks, backbone = guess_networks(config), read_backbone(config)
     first = init_guess(networks, jax.random.key(config.seed))
-    first |= {} if backbone is None else {"backbone": backbone}
+    if backbone is not None:
+        # The file holds more than the features need.
+        first["backbone"] = {name: backbone[name] for name in first["backbone"]}
+    loss = guess_loss(networks, has_dropout=config.guess_dropout)
 
-    def draw(key, data):
-        total = data[1].shape[0]
-        rows = jax.random.randint(key, (config.guess_batch,), 0, total)
-        return jax.tree.map(lambda x: x[rows], data)
+    def data():
+        scenes, is_frozen = make_scenes(), config.backbone != "small"
+        features = _all_features(networks, first, scenes[1]) if is_frozen else None
+        return jax.tree.map(jnp.asarray, (*scenes, features))
 
-    rate = optax.cosine_decay_schedule(config.guess_rate, config.guess_steps)
-    start, advance = make_trainer(
-        guess_loss(networks, config.backbone != "small"),
-        draw,
-        optax.adam(rate),
-        seed=config.seed,
-    )
-    params, losses = train(
-        start,
-        advance,
-        first,
-        jax.tree.map(jnp.asarray, scenes),
-        config.guess_steps,
-        folder=folder / "runs" / "guess",
-        chunk=config.chunk,
-        save_every=10 * config.chunk,
-        label="guess",
-    )
-    save_params(folder / "guess", params)
-    return params, losses
+    return _train_on_rows(
+        config, folder, "guess", loss, first, data, config.guess_rate,
+        batch_size=config.guess_batch, num_steps=config.guess_steps,
+    )  # fmt: skip
 
 
-def examples_from_guesses(
-    scenes: tuple[Tabletop, np.ndarray], guess: Callable, library: MeshLibrary
-) -> Examples:
+def examples_from_guesses(problems: Problems, make_examples: Callable) -> Examples:
     """Source 1: estimates are first guesses of the networks.
 
     Args:
-      scenes: true latents and pictures `[M, H, W, 3]`.
-      guess: from `guess_maker`.
-      library: shapes.
+      problems: scenes with their guesses.
+      make_examples: from `example_maker`.
 
     Returns:
       `Examples` of all objects that were found.
     """
-    truths, pictures = scenes
-    tables, votes = in_chunks(guess, pictures)
-    found = in_order_of(truths, pair_tables(tables, truths, pictures.shape[1]))
-    made = in_chunks(example_maker(library), found, pictures, tables, votes)
-    return only_objects(made, found.mask)
+    scenes = problems.found, problems.pictures, problems.guesses, problems.votes
+    made = in_chunks(make_examples, *scenes)
+    return only_objects(made, problems.found.mask)
 
 
 def examples_near_truth(
     key: Array,
     scenes: tuple[Tabletop, np.ndarray],
-    library: MeshLibrary,
     spread: Perturbation,
+    make_examples: Callable,
 ) -> Examples:
-    """Source 2: estimates are the truth with a little noise.
+    """Source 2: estimates are the truth with a little noise, drawn once for each scene.
 
     Args:
       key: random key, consumed.
       scenes: true latents and pictures `[M, H, W, 3]`.
-      library: shapes.
       spread: half widths of the uniform noise.
+      make_examples: from `example_maker`.
 
     Returns:
       `Examples` of all objects.
@@ -283,18 +214,18 @@ def examples_near_truth(
     keys = jax.random.split(key, len(pictures))
     disturb = jax.jit(jax.vmap(near_truth, (0, 0, None)))
     tables, votes = disturb(keys, truths, spread)
-    made = in_chunks(example_maker(library), truths, pictures, tables, votes)
+    made = in_chunks(make_examples, truths, pictures, tables, votes)
     return only_objects(made, truths.mask)
 
 
 def train_predictor(
-    config: Config, examples: Examples, folder: pathlib.Path
+    config: Config, make_examples: Callable[[], Examples], folder: pathlib.Path
 ) -> tuple[PyTree, np.ndarray]:
     """Trains the Prediction Network, or goes on with it.
 
     Args:
       config: widths, steps, batches.
-      examples: all examples.
+      make_examples: makes all examples; called if a step is left to do.
       folder: of the run; `predictor` in it holds the parameters at the end.
 
     Returns:
@@ -304,28 +235,39 @@ def train_predictor(
 
     def loss(params, batch, key):
         patches, latents = network_inputs(batch)
+        key = key if config.predictor_dropout else None
         prediction = network.apply(params, patches, latents, key=key)
         return prediction_loss(prediction, batch.target)
 
+    def data():
+        return jax.tree.map(jnp.asarray, make_examples())
+
+    first = network.init(jax.random.key(config.seed))
+    return _train_on_rows(
+        config, folder, "predictor", loss, first, data, config.learning_rate,
+        batch_size=config.batch_size, num_steps=config.predictor_steps,
+    )  # fmt: skip
+
+
+def _train_on_rows(
+    config, folder, name, loss, params, make_data, rate, *, batch_size, num_steps
+):
+    """Trains with Adam on random rows of the data, and keeps what comes out."""
+    # Thousands of inputs meet in a tanh: without a slow start Adam saturates it.
+    schedule = optax.warmup_cosine_decay_schedule(0, rate, config.warmup, num_steps)
+
     def draw(key, data):
-        total = data.latents.shape[0]
-        rows = jax.random.randint(key, (config.batch_size,), 0, total)
+        total = len(jax.tree.leaves(data)[0])
+        rows = jax.random.randint(key, (batch_size,), 0, total)
         return jax.tree.map(lambda x: x[rows], data)
 
-    rate = optax.cosine_decay_schedule(config.learning_rate, config.predictor_steps)
-    start, advance = make_trainer(loss, draw, optax.adam(rate), seed=config.seed)
+    start, advance = make_trainer(loss, draw, optax.adam(schedule), seed=config.seed)
     params, losses = train(
-        start,
-        advance,
-        network.init(jax.random.key(config.seed)),
-        jax.tree.map(jnp.asarray, examples),
-        config.predictor_steps,
-        folder=folder / "runs" / "predictor",
-        chunk=config.chunk,
-        save_every=10 * config.chunk,
-        label="predictor",
-    )
-    save_params(folder / "predictor", params)
+        start, advance, params, make_data, num_steps,
+        folder=folder / "runs" / name, chunk=config.chunk,
+        save_every=10 * config.chunk, label=name,
+    )  # fmt: skip
+    save_params(folder / name, params, jnp.float16)
     return params, losses
 
 
@@ -334,10 +276,7 @@ __all__ = [
     "examples_from_guesses",
     "examples_near_truth",
     "guess_loss",
-    "guess_networks",
     "initializer_loss",
-    "predictor_of",
-    "read_backbone",
     "train_guess",
     "train_predictor",
 ]

@@ -7,6 +7,7 @@ their best, so settings are ranked by the errors that they leave.
 import dataclasses
 import functools
 import itertools
+import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,17 +15,26 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
+from experiments.lido.config import Config
+from experiments.lido.guesses import Problems, guess_maker, make_problems
+from experiments.lido.networks import load_trained
+from experiments.lido.scenes import load_scenes
 from experiments.lido.statistics import SETS, improvement
+from ivg.colour import linear_from_srgb
 from ivg.energy.pixel import robust_negative_log_likelihood
 from ivg.energy.tabletop import tabletop_energy
+from ivg.io.atomic import check_writable_folder, write_atomic
 from ivg.metrics.tabletop import tabletop_errors
 from ivg.refine.scipy_baseline import Search
 from ivg.refine.tabletop_baseline import GBO, SIMPLEX, tabletop_minimizer
 from ivg.scene.library import MeshLibrary
+from ivg.scene.shapes.families import tabletop_library
 from ivg.scene.tabletop import Tabletop
 from ivg.typing import Array
 
 BASELINES = {"gbo": GBO, "simplex": SIMPLEX}
+_METHODS = {"gbo": ("TNC", "L-BFGS-B", "CG"), "simplex": ("Nelder-Mead", "COBYLA")}
+_STEPS = (0.02, 0.05, 0.1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,6 +154,58 @@ def try_settings(
     return sorted(trials, key=lambda trial: -trial.score)
 
 
+def run_tuning(config: Config, output: str, checkpoint: str) -> dict[str, float]:
+    """Tries all methods and a few first steps on the scenes kept for it.
+
+    Args:
+      config: sizes.
+      output: folder for `tuning.md`.
+      checkpoint: folder with `guess` and `predictor`.
+
+    Returns:
+      `score_{gbo,simplex}`, those of the best setting of each.
+
+    Raises:
+      InputError: if the folder cannot be written or there is no checkpoint.
+    """
+    folder = pathlib.Path(check_writable_folder(output))
+    library, trained = tabletop_library(), load_trained(config, checkpoint)
+    guess = guess_maker(trained.networks, trained.params, min_score=config.min_score)
+    scenes = load_scenes(config, "tune", config.num_tune, library, folder)
+    cases = _cases(make_problems(*scenes, guess))
+    trials, metrics = [], {}
+    for name, methods in _METHODS.items():
+        searches = [_limited(BASELINES[name], method, config) for method in methods]
+        settings = [
+            Setting(dataclasses.replace(search, step=step))
+            for search in searches
+            for step in _STEPS
+        ]
+        ranked = try_settings(library, cases, settings)
+        trials += ranked
+        metrics[f"score_{name}"] = ranked[0].score
+    write_atomic(folder / "tuning.md", tuning_table(trials))
+    return metrics
+
+
+def _limited(search: Search, method: str, config: Config) -> Search:
+    """The search by another method, at the limits of the preset."""
+    iterations = min(search.iterations, config.search_iterations or search.iterations)
+    options = search.options if method == search.method else {}
+    return Search(method, iterations, options=options)
+
+
+def _cases(problems: Problems) -> list[tuple[Tabletop, Tabletop, Array]]:
+    """True latents, first estimate and linear picture of each scene."""
+    pictures = [np.asarray(linear_from_srgb(p / 255.0)) for p in problems.pictures]
+
+    def row(i):
+        return jax.tree.map(lambda x: np.asarray(x[i]), rows)
+
+    rows = problems.found, problems.guesses
+    return [(*row(i), picture) for i, picture in enumerate(pictures)]
+
+
 def tuning_table(trials: Sequence[Trial]) -> str:
     """Settings and what came of them, as Markdown.
 
@@ -196,6 +258,7 @@ __all__ = [
     "Setting",
     "Trial",
     "baseline_energy",
+    "run_tuning",
     "settings_grid",
     "try_settings",
     "tuning_table",

@@ -10,7 +10,8 @@ import numpy as np
 import optax
 from tqdm import tqdm
 
-from ivg.data.tabletop import perturb_tabletop, sample_tabletop
+from ivg.data.perturb import perturb_tabletop
+from ivg.data.tabletop import sample_tabletop
 from ivg.energy.tabletop import display, render_tabletop, tabletop_energy
 from ivg.io.atomic import check_writable_folder, write_atomic
 from ivg.metrics.tabletop import tabletop_errors

@@ -3,19 +3,26 @@
 import pathlib
 
 import jax
+import jax.numpy as jnp
 from orbax.checkpoint import v1 as ocp
 
 from ivg.io.errors import InputError
 from ivg.typing import PyTree
 
 
-def save_params(folder: str | pathlib.Path, params: PyTree) -> None:
+def save_params(
+    folder: str | pathlib.Path, params: PyTree, dtype: jnp.dtype | None = None
+) -> None:
     """Writes parameters; what was there is replaced.
 
     Args:
       folder: folder to make.
       params: pytree of arrays.
+      dtype: what to store them as, such as `jnp.float16` for half the space; as they
+        are if None.
     """
+    if dtype is not None:
+        params = jax.tree.map(lambda x: x.astype(dtype), params)
     ocp.save(pathlib.Path(folder).absolute(), params, overwrite=True)
 
 
@@ -28,7 +35,7 @@ def load_params(folder: str | pathlib.Path, like: PyTree) -> PyTree:
         `jax.eval_shape(network.init, jax.random.key(0))`.
 
     Returns:
-      Pytree of the same structure and shapes.
+      Pytree of the same structure, shapes and types, whatever type is stored.
 
     Raises:
       InputError: if there is nothing, or something else.

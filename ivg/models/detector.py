@@ -124,6 +124,27 @@ def cell_centres(rows: int, columns: int, margin_px: int = MARGIN_PX) -> Array:
     return jnp.stack(jnp.meshgrid(x, y), -1)
 
 
+def smooth_cells(values: Array) -> Array:
+    """A mean over three by three cells with weights 1, 2, 1 in both directions.
+
+    An object answers in all cells near its contact point, about as surely in each;
+    the middle of the answers is where their mean is greatest. The paper does not do
+    this: of objects found twice without it, most are found once with it.
+
+    Args:
+      values: `[h, w, K]`; beyond the cells they count as zero.
+
+    Returns:
+      `[h, w, K]`.
+    """
+    for axis in (0, 1):
+        pad = [(1, 1) if i == axis else (0, 0) for i in range(3)]
+        wide, n = jnp.pad(values, pad), values.shape[axis]
+        parts = [jax.lax.slice_in_dim(wide, i, i + n, axis=axis) for i in range(3)]
+        values = (parts[0] + 2 * parts[1] + parts[2]) / 4
+    return values
+
+
 def suppress_non_maxima(
     probabilities: Array,
     size: Array,
@@ -143,7 +164,7 @@ def suppress_non_maxima(
       probabilities: `[h, w, K + 1]` of the classes, the background last.
       size: `[h, w]`.
       centres_px: `[h, w, 2]`.
-      radius_px: `[]` within it, a surer cell suppresses the others.
+      radius_px: `[]` or `[h, w]` within it, a surer cell suppresses the others.
       max_detections: number `M` of places for detections.
       min_score: `[]` cells below it are no detections.
       between_cells: whether position and size are means over the three by three
@@ -174,10 +195,11 @@ def suppress_non_maxima(
 
 def _choose(score, centres, radius, number, min_score):
     """Cells `[M]`, the surest first, and whether they count `[M]`."""
+    radius = jnp.broadcast_to(jnp.ravel(radius), score.shape)
 
     def step(left, _):
         best = jnp.argmax(left)
-        near = jnp.sum((centres - centres[best]) ** 2, -1) <= radius**2
+        near = jnp.sum((centres - centres[best]) ** 2, -1) <= radius[best] ** 2
         return jnp.where(near, -1, left), (best, left[best])
 
     first = jnp.where(score >= min_score, score, -1)
@@ -206,5 +228,6 @@ __all__ = [
     "cell_centres",
     "detector_head",
     "pad_picture",
+    "smooth_cells",
     "suppress_non_maxima",
 ]

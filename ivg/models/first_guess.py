@@ -24,17 +24,19 @@ from ivg.models.detector import (
     DetectorGrid,
     cell_centres,
     pad_picture,
+    smooth_cells,
     suppress_non_maxima,
 )
 from ivg.models.initializer import InitialVotes
 from ivg.models.network import Network
 from ivg.models.patches import crop_patches, normalize_pixels
-from ivg.models.tabletop_coding import Votes, vote
+from ivg.models.tabletop_coding import Votes, field_range, vote
 from ivg.numerics import safe_divide
 from ivg.scene.tabletop import (
     OBJECT_CLASSES,
     Tabletop,
     contact_px,
+    ground_position,
     tabletop_bounds,
     tabletop_camera,
 )
@@ -124,14 +126,12 @@ def size_of_share(share: Array) -> Array:
 
 
 def _range_share(name: str, values: Array) -> Array:
-    bounds = tabletop_bounds()
-    low, high = getattr(bounds.lower, name), getattr(bounds.upper, name)
+    low, high = field_range(name)
     return (values - low) / (high - low)
 
 
 def _of_range(name: str, share: Array) -> Array:
-    bounds = tabletop_bounds()
-    low, high = getattr(bounds.lower, name), getattr(bounds.upper, name)
+    low, high = field_range(name)
     return low + share * (high - low)
 
 
@@ -341,9 +341,10 @@ def _place(table: Tabletop, detections: Detections, size_px: int, fov_rad) -> Ta
     camera = tabletop_camera(table, height=size_px, width=size_px, fov_rad=fov_rad)
     ray = ray_directions(camera, detections.position_px)
     bounds = tabletop_bounds()
-    far = -bounds.lower.position_m[1] / jnp.maximum(-ray[:, 2], 1e-3)
-    reach = safe_divide(table.camera_height_m, jnp.maximum(-ray[:, 1], 1e-6))
-    ground = jnp.minimum(reach, far)[:, None] * ray[:, jnp.array([0, 2])]
+    ground = ground_position(table, ray)
+    # Along the line of sight into the range, not across it.
+    excess = jnp.maximum(ground[:, 1] / bounds.lower.position_m[1], 1)
+    ground = ground / excess[:, None]
     ground = jnp.clip(ground, bounds.lower.position_m, bounds.upper.position_m)
     table = table.replace(position_m=jnp.where(table.mask[:, None], ground, 0))
     _, depth = contact_px(table, camera)
@@ -359,8 +360,9 @@ def first_guess(
     picture: Array,
     *,
     num_places: int = 7,
-    min_score: Array | float = 0.5,
+    min_score: Array | float = 0.35,
     radius_px: Array | float = 16.0,
+    radius_share: Array | float = 0.5,
     fov_rad=FOV_RAD,
 ) -> tuple[Tabletop, Votes, Detections]:
     """A first table-top from a picture.
@@ -370,18 +372,22 @@ def first_guess(
       params: their parameters.
       picture: `[H, W, 3]` sRGB in [0, 1], square, sides multiples of 8.
       num_places: number `N` of objects at most.
-      min_score: `[]` least probability of a detection.
+      min_score: `[]` least probability of a detection, a mean over neighbouring cells.
       radius_px: `[]` detections nearer than this to a surer one are dropped.
+      radius_share: `[]` and also those nearer than this share of its apparent size.
       fov_rad: `[]` vertical field of view, radians.
 
     Returns:
       `Tabletop` and `Votes` `[N]`, and the detections.
     """
     features, grid = detect(networks, params, picture)
+    apparent = size_of_share(grid.size) * (picture.shape[0] / 256)
     detections = suppress_non_maxima(
-        jax.nn.softmax(grid.class_logits), grid.size, cell_centres(*grid.size.shape),
-        radius_px=radius_px, max_detections=num_places, min_score=min_score,
-        between_cells=True,
+        smooth_cells(jax.nn.softmax(grid.class_logits)),
+        grid.size,
+        cell_centres(*grid.size.shape),
+        radius_px=jnp.maximum(radius_px, radius_share * apparent),
+        max_detections=num_places, min_score=min_score, between_cells=True,
     )  # fmt: skip
     inputs = initializer_inputs(picture, features, detections)
     votes = networks.initializer.apply(params["initializer"], *inputs)

@@ -252,7 +252,15 @@ def _size_range(class_id: Array) -> tuple[Array, Array]:
     return low[class_id], high[class_id]
 
 
-def _field_range(name: str):
+def field_range(name: str) -> tuple[Array, Array]:
+    """The range of a latent.
+
+    Args:
+      name: field of `Tabletop`.
+
+    Returns:
+      Its least and its greatest value, from `tabletop_bounds`.
+    """
     bounds = tabletop_bounds()
     return getattr(bounds.lower, name), getattr(bounds.upper, name)
 
@@ -267,7 +275,7 @@ def standardize_field(name: str, values: Array) -> Array:
     Returns:
       `[...]`, of mean zero and deviation one if uniform.
     """
-    return _standardize(values, *_field_range(name))
+    return _standardize(values, *field_range(name))
 
 
 def restore_field(name: str, units: Array) -> Array:
@@ -280,7 +288,7 @@ def restore_field(name: str, units: Array) -> Array:
     Returns:
       `[...]`.
     """
-    return _restore(units, *_field_range(name))
+    return _restore(units, *field_range(name))
 
 
 _SCALARS = "ambient directional light_elevation_rad".split()
@@ -472,6 +480,7 @@ __all__ = [
     "encode_lighting",
     "encode_target",
     "encode_votes",
+    "field_range",
     "masked_median",
     "opinions_of_table",
     "restore_field",

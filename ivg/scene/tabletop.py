@@ -174,6 +174,21 @@ def contact_px(latents: Tabletop, camera: Camera) -> tuple[Array, Array]:
     return project(camera, contact_points(latents))
 
 
+def ground_position(latents: Tabletop, rays: Array) -> Array:
+    """Where lines of sight meet the ground.
+
+    Args:
+      latents: latents, of which the height of the camera counts.
+      rays: `[..., 3]` directions from the camera, of any length. Those that do not
+        point down by a thousandth of their length are taken as if they did.
+
+    Returns:
+      `[..., 2]` x and z in metres.
+    """
+    reach = latents.camera_height_m / jnp.maximum(-rays[..., 1], 1e-3)
+    return reach[..., None] * rays[..., jnp.array([0, 2])]
+
+
 def scene_from_tabletop(
     latents: Tabletop,
     library: MeshLibrary,
@@ -231,6 +246,7 @@ __all__ = [
     "Tabletop",
     "contact_points",
     "contact_px",
+    "ground_position",
     "scene_from_tabletop",
     "tabletop_bounds",
     "tabletop_camera",

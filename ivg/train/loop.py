@@ -78,7 +78,7 @@ def train(
     start: Callable,
     advance: Callable,
     params: PyTree,
-    data: PyTree,
+    make_data: Callable[[], PyTree],
     num_steps: int,
     *,
     folder: str | pathlib.Path,
@@ -92,24 +92,28 @@ def train(
       start: from `make_trainer`.
       advance: from `make_trainer`.
       params: first parameters, used unless there is a checkpoint.
-      data: what batches are drawn from.
+      make_data: makes what batches are drawn from; called if a step is left to do.
       num_steps: steps in all, a multiple of `chunk`.
-      folder: of the checkpoints of this run.
+      folder: of the checkpoints of this run; the losses are beside it, with the
+        ending `.npy`.
       chunk: steps between two looks at the loss.
       save_every: steps between checkpoints, a multiple of `chunk`.
       label: name on the progress bar.
 
     Returns:
-      The last parameters, and `[num_steps / chunk]` mean losses, NaN where another
-      process computed them.
+      The last parameters, and `[num_steps / chunk]` mean losses.
     """
     state = start(params)
     keep = ocp.training.preservation_policies.LatestN(1)
     path = pathlib.Path(folder).absolute()
+    kept = path.with_suffix(".npy")
     with ocp.training.Checkpointer(path, preservation_policy=keep) as checkpoints:
         if checkpoints.latest is not None:
             state = checkpoints.load(checkpoints.latest, state)
         done, losses = int(state.step), np.full(num_steps // chunk, np.nan)
+        if done:
+            losses[: done // chunk] = np.load(kept)[: done // chunk]
+        data = make_data() if done < num_steps else None
         bar = tqdm(total=num_steps, initial=done, desc=label, unit="step")
         while done < num_steps:
             state, values = advance(state, data, chunk)
@@ -118,6 +122,8 @@ def train(
             bar.update(chunk)
             bar.set_postfix(loss=f"{losses[done // chunk - 1]:.4f}")
             if done % save_every == 0 or done == num_steps:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                np.save(kept, losses)
                 checkpoints.save(done, state)
         bar.close()
     return state.params, losses

@@ -13,7 +13,7 @@ import trimesh
 from PIL import Image
 
 from experiments.explain import contours, search
-from experiments.explain.run import Config, run
+from experiments.explain.run import PICTURES, Config, run
 from ivg.energy.tabletop import render_tabletop
 from ivg.geometry.camera import FOV_RAD
 from ivg.io.errors import InputError
@@ -73,8 +73,8 @@ def test_refines_a_given_scene_and_writes_everything(files, tmp_path, capfd):
         image=str(files / "picture.png"),
         initial=str(files / "near.json"),
         truth=str(files / "truth.json"),
+        refiner="gradient",
         steps=12,
-        size_px=48,
     )
     metrics = run(config, str(tmp_path / "out"))
     assert "100%" in capfd.readouterr().err  # the progress bar
@@ -89,13 +89,33 @@ def test_refines_a_given_scene_and_writes_everything(files, tmp_path, capfd):
 
 def test_zero_steps_give_the_scene_back(files, library, truth, tmp_path):
     config = Config(
-        image=str(files / "picture.png"), initial=str(files / "truth.json"), steps=0
+        image=str(files / "picture.png"),
+        initial=str(files / "truth.json"),
+        refiner="gradient",
+        steps=0,
     )
     metrics = run(config, str(tmp_path))
     assert metrics["energy_initial"] == metrics["energy_final"]
     again, fov_deg = load_tabletop(tmp_path / "scene.json", library, num_places=1)
     assert fov_deg == 50
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), again, truth)
+
+
+def test_without_a_guess_the_objects_are_found(tmp_path):
+    picture = PICTURES / "tabletop_1.png"
+    truth = picture.with_suffix(".json")
+    metrics = run(Config(image=str(picture), truth=str(truth)), str(tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} == FILES
+    assert metrics["num_objects"] == 3
+    assert metrics["iou_final"] > metrics["iou_initial"] > 0.5
+
+
+def test_where_there_is_nothing_nothing_is_found(tmp_path):
+    Image.new("RGB", (256, 256), (90, 90, 90)).save(tmp_path / "grey.png")
+    config = Config(image=str(tmp_path / "grey.png"), min_score=1.0)
+    with pytest.raises(InputError, match="--min_score"):
+        run(config, str(tmp_path / "out"))
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_search_finds_a_mug(library, truth):
@@ -165,6 +185,9 @@ BAD = {
     "nan": _edit(lambda data: data.update(camera_height_m=float("nan"))),
     "negative size": _edit(lambda data: data["objects"][0].update(size_m=-0.1)),
     "unknown class": _edit(lambda data: data["objects"][0].update({"class": "cow"})),
+    "unknown refiner": lambda folder, files: {"refiner": "luck"},
+    "no probability": lambda folder, files: {"min_score": 2.0},
+    "no checkpoint": lambda folder, files: {"checkpoint": str(folder / "none")},
     "unknown object": lambda folder, files: {"objects": ("cow",)},
     "negative steps": lambda folder, files: {"steps": -1},
     "field of view": lambda folder, files: {"fov_deg": 500.0},

@@ -1,9 +1,16 @@
 """Pairs of guessed and true objects, and the numbers of nodes that follow."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from experiments.lido.evaluate import true_nodes
+from experiments.lido.examples import median_errors, uniform_draw
 from experiments.lido.guesses import in_chunks, pair_objects
+from ivg.data.perturb import Perturbation, perturb_tabletop
+from ivg.data.tabletop import sample_tabletop
+from ivg.scene.shapes.families import tabletop_library
 
 NAN = np.full(3, np.nan)
 
@@ -28,3 +35,24 @@ def test_chunks_join_to_the_whole():
     values = np.arange(7.0)
     found = in_chunks(lambda x: {"double": 2 * x}, values, chunk=3)
     np.testing.assert_array_equal(found["double"], 2 * values)
+
+
+def test_errors_are_measured_in_the_terms_in_which_they_are_made():
+    library, keys = tabletop_library(), jax.random.split(jax.random.key(0), 200)
+    one = sample_tabletop(keys[0], library)
+    spread = Perturbation(camera_height=0.02, strength=0.2, light_rad=0.2)
+    truths = jax.tree.map(lambda x: jnp.broadcast_to(x, (200, *x.shape)), one)
+    truths = truths.replace(
+        ambient=jnp.full(200, 0.5), directional=jnp.ones(200),
+        light_elevation_rad=jnp.full(200, 0.8), colour=0 * truths.colour + 0.5,
+        ground_colour=0 * truths.ground_colour + 0.5,
+        camera_elevation_rad=jnp.full(200, 0.6), camera_height_m=jnp.full(200, 0.4),
+    )  # fmt: skip
+
+    def disturb(key, truth):
+        return perturb_tabletop(key, truth, spread, uniform_draw)
+
+    found = median_errors(jax.jit(jax.vmap(disturb))(keys, truths), truths)
+    for name, width in vars(spread).items():
+        # Half of a uniform error is less than half its width.
+        assert getattr(found, name) == pytest.approx(width / 2, rel=0.15), name

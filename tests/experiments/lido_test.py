@@ -33,9 +33,11 @@ def test_training_then_comparison(folder):
     for name in SETS:
         assert np.isfinite(found[f"initial_{name}"]) or found["detector_recall"] == 0
         assert f"improvement_lido_{name}" in found
+    assert "shifted_iou_object_lido" in found and "shifted_detector_recall" in found
     assert json.loads((folder / "metrics.json").read_text()).keys() == found.keys()
     names = "table.md", "errors_over_time.png", "error_changes.png", "examples.png"
-    assert all((folder / name).stat().st_size for name in names)
+    places = folder, folder / "shifted"
+    assert all((place / name).stat().st_size for name in names for place in places)
 
 
 def test_without_a_checkpoint_nothing_begins(tmp_path):

@@ -19,3 +19,11 @@ def test_checkpoints_round_trip_and_errors_name_the_folder(tmp_path):
     for other in ({"a": jnp.ones(3)}, {"a": {"b": jnp.ones(4)}, "c": jnp.ones((2, 2))}):
         with pytest.raises(InputError, match="does not fit"):
             load_params(tmp_path / "x", other)
+
+
+def test_half_precision_is_read_as_what_is_asked_for(tmp_path):
+    params = {"w": jnp.linspace(-3.0, 3.0, 50)}
+    save_params(tmp_path / "half", params, jnp.float16)
+    found = load_params(tmp_path / "half", params)["w"]
+    assert found.dtype == jnp.float32
+    np.testing.assert_array_equal(found, params["w"].astype(jnp.float16))

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.ndimage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from ivg.models.detector import (
     cell_centres,
     detector_head,
     pad_picture,
+    smooth_cells,
     suppress_non_maxima,
 )
 from ivg.models.network import count_parameters
@@ -19,6 +21,24 @@ CENTRES = cell_centres(5, 6)
 suppress = jax.jit(
     suppress_non_maxima, static_argnames=("max_detections", "between_cells")
 )
+
+
+def test_smoothing_is_a_binomial_mean():
+    values = jax.random.uniform(jax.random.key(0), (5, 6, 2))
+    kernel = np.outer([1, 2, 1], [1, 2, 1])[..., None] / 16
+    expected = scipy.ndimage.convolve(np.asarray(values), kernel, mode="constant")
+    np.testing.assert_allclose(smooth_cells(values), expected, rtol=1e-5)
+
+
+def test_a_large_object_suppresses_farther():
+    score = jnp.zeros((5, 6)).at[2, 1].set(0.9).at[2, 4].set(0.8)
+    probabilities = jnp.stack([score, 1 - score], -1)
+    options = {"max_detections": 2, "min_score": 0.5}
+    for radius, count in ((23.0, 2), (25.0, 1)):
+        # The surer cell's own radius counts.
+        radii = jnp.zeros((5, 6)).at[2, 1].set(radius)
+        found = suppress(probabilities, score, CENTRES, radius_px=radii, **options)
+        assert int(found.mask.sum()) == count
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivg.data.tabletop import perturb_tabletop, sample_globals
+from ivg.data.perturb import perturb_tabletop
+from ivg.data.tabletop import sample_globals
 from ivg.models.tabletop_coding import (
     Prediction,
     blend_opinions,

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ivg.data.tabletop import Perturbation, perturb_tabletop, sample_globals
+from ivg.data.perturb import Perturbation, perturb_tabletop
+from ivg.data.tabletop import sample_globals
 from ivg.energy.tabletop import render_tabletop
 from ivg.models.tabletop_coding import opinions_of_table, unanimous_votes, vote
 from ivg.numerics import wrap_angle

@@ -5,7 +5,8 @@ import jax
 import numpy as np
 import optax
 
-from ivg.data.tabletop import perturb_tabletop, sample_tabletop
+from ivg.data.perturb import perturb_tabletop
+from ivg.data.tabletop import sample_tabletop
 from ivg.energy.tabletop import render_tabletop, tabletop_energy
 from ivg.refine.gradient import gradient_refiner
 from ivg.refine.refiner import refine
