@@ -63,7 +63,7 @@ class Config:
     trunk: tuple[int, ...] = (16, 32, 64)
     branch: tuple[int, ...] = (32, 16)
     colour: tuple[int, ...] = (16, 32, 64)
-    predictor_steps: int = 10_000
+    predictor_steps: int = 6000
     backbone: str = "efficientnet"
     small_widths: tuple[int, ...] = (16, 32, 64, 32)
     backbone_weights: str | None = None

@@ -27,7 +27,7 @@ from ivg.models.tabletop_coding import (
 from ivg.numerics import safe_divide, wrap_angle
 from ivg.refine.lido import comparison_pixels, render_for_comparison
 from ivg.scene.library import MeshLibrary
-from ivg.scene.tabletop import Tabletop, contact_px, tabletop_camera
+from ivg.scene.tabletop import Tabletop, carry_objects, contact_px, tabletop_camera
 from ivg.typing import Array
 
 
@@ -170,6 +170,8 @@ def examples_of_scene(
     observation = linear_from_srgb(picture / 255.0)
     rendered = render_for_comparison(table, observation, library)
 
+    seen = carry_objects(truth, table)
+
     def pixels(picture):
         return jnp.round(255 * comparison_pixels(table, picture)).astype(jnp.uint8)
 
@@ -178,7 +180,7 @@ def examples_of_scene(
         rendered=pixels(rendered),
         inside=pixels(jnp.ones_like(observation))[..., 0],
         latents=encode_latents(table, votes),
-        target=encode_target(opinions_of_table(truth, unanimous_votes(truth)), table),
+        target=encode_target(opinions_of_table(seen, unanimous_votes(truth)), table),
     )
 
 

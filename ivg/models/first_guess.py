@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from ivg.colour import linear_from_srgb, srgb_from_linear
-from ivg.geometry.camera import FOV_RAD, ray_directions
+from ivg.geometry.camera import FOV_RAD
 from ivg.models.backbones import STRIDE, normalize_cells
 from ivg.models.detector import (
     MARGIN_PX,
@@ -36,7 +36,7 @@ from ivg.scene.tabletop import (
     OBJECT_CLASSES,
     Tabletop,
     contact_px,
-    ground_position,
+    place_objects,
     tabletop_bounds,
     tabletop_camera,
 )
@@ -333,25 +333,17 @@ def table_from_votes(
         mask=detections.mask,
     )
     table = vote(table, cast)
-    return _place(table, detections, size_px, fov_rad), cast
+    pixels = detections.position_px / size_px
+    apparent = size_of_share(detections.size) / 256
+    placed = place_objects(table, pixels, apparent, fov_rad)
+    return _clip_sizes(placed), cast
 
 
-def _place(table: Tabletop, detections: Detections, size_px: int, fov_rad) -> Tabletop:
-    """The table with its objects where and as large as they were detected."""
-    camera = tabletop_camera(table, height=size_px, width=size_px, fov_rad=fov_rad)
-    ray = ray_directions(camera, detections.position_px)
+def _clip_sizes(table: Tabletop) -> Tabletop:
     bounds = tabletop_bounds()
-    ground = ground_position(table, ray)
-    # Along the line of sight into the range, not across it.
-    excess = jnp.maximum(ground[:, 1] / bounds.lower.position_m[1], 1)
-    ground = ground / excess[:, None]
-    ground = jnp.clip(ground, bounds.lower.position_m, bounds.upper.position_m)
-    table = table.replace(position_m=jnp.where(table.mask[:, None], ground, 0))
-    _, depth = contact_px(table, camera)
-    apparent = size_of_share(detections.size) * (size_px / 256)
-    size = apparent * depth / camera.focal_px[1]
-    size = jnp.clip(size, bounds.lower.size_m, bounds.upper.size_m)
-    return table.replace(size_m=jnp.where(table.mask, size, 0.1))
+    return table.replace(
+        size_m=jnp.clip(table.size_m, bounds.lower.size_m, bounds.upper.size_m)
+    )
 
 
 def first_guess(

@@ -404,7 +404,8 @@ def encode_target(truth: Opinions, table: Tabletop) -> Prediction:
     """What the network should say.
 
     Args:
-      truth: true opinions.
+      truth: true opinions, with poses as the camera of `table` would see them, see
+        `carry_objects`.
       table: present latents, whose pose is the frame of the predicted one.
 
     Returns:

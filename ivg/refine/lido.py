@@ -32,6 +32,7 @@ from ivg.render.pipeline import render
 from ivg.scene.library import MeshLibrary
 from ivg.scene.tabletop import (
     Tabletop,
+    carry_objects,
     contact_px,
     scene_from_tabletop,
     tabletop_bounds,
@@ -212,7 +213,10 @@ def lido_refiner(
     A step renders once. Each object is predicted from its own patches; predictions are
     clipped to the ranges of the latents; all latents go `1 / (t + a)` of the way; the
     shared ones become the median of the votes of all objects. Classes, shapes and the
-    number of objects stay.
+    number of objects stay. So do contact points and apparent sizes in the picture when
+    the camera changes: a predictor speaks of poses as the present camera sees them
+    (`carry_objects`). In the paper, whose cameras are nearly right from the start, true
+    positions are predicted.
 
     Args:
       predict: `(patches [N, S, S, 9], table, votes) -> Opinions`.
@@ -241,7 +245,7 @@ def lido_refiner(
         predicted = clip_opinions(predict(patches, table, state.votes))
         now = opinions_of_table(table, state.votes)
         moved = blend_opinions(now, predicted, step_size(step, offset))
-        after = _with_opinions(table, moved)
+        after = _with_opinions(table, moved, fov_rad)
         return moved.votes, after, _greatest_change(table, after)
 
     def rest(step, state, table, observation):
@@ -259,8 +263,11 @@ def lido_refiner(
     return Refiner(init, update)
 
 
-def _with_opinions(table: Tabletop, opinions: Opinions) -> Tabletop:
-    """The table with new opinions of its objects and the median of their votes."""
+def _with_opinions(table: Tabletop, opinions: Opinions, fov_rad) -> Tabletop:
+    """The table with new opinions of its objects and the median of their votes.
+
+    The objects stay where they appear: what the old camera saw, the new one sees.
+    """
 
     def keep_empty(name):
         new, old = getattr(opinions, name), getattr(table, name)
@@ -269,7 +276,7 @@ def _with_opinions(table: Tabletop, opinions: Opinions) -> Tabletop:
 
     names = ("position_m", "size_m", "azimuth_rad", "colour")
     own = table.replace(**{name: keep_empty(name) for name in names})
-    voted = vote(own, opinions.votes)
+    voted = carry_objects(own, vote(own, opinions.votes), fov_rad)
     turned = wrap_angle(voted.light_azimuth_rad - table.light_azimuth_rad)
     return voted.replace(light_azimuth_rad=table.light_azimuth_rad + turned)
 

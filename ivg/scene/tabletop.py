@@ -16,7 +16,8 @@ import jax.numpy as jnp
 from flax import struct
 
 from ivg.geometry import rotation
-from ivg.geometry.camera import FOV_RAD, Camera, make_camera, project
+from ivg.geometry.camera import FOV_RAD, Camera, make_camera, project, ray_directions
+from ivg.numerics import safe_divide
 from ivg.scene.appearance import Lights, make_lights
 from ivg.scene.graph import Scene, make_nodes, make_scene
 from ivg.scene.library import MeshLibrary, first_shape
@@ -189,6 +190,57 @@ def ground_position(latents: Tabletop, rays: Array) -> Array:
     return reach[..., None] * rays[..., jnp.array([0, 2])]
 
 
+def place_objects(
+    latents: Tabletop, pixels: Array, apparent: Array, fov_rad=FOV_RAD
+) -> Tabletop:
+    """The table with its objects where and as large as they appear.
+
+    Args:
+      latents: latents of `N` places; the camera sees the objects.
+      pixels: `[N, 2]` contact points, in a picture one pixel wide.
+      apparent: `[N]` focal length times size over depth, in that picture.
+      fov_rad: `[]` vertical field of view, radians.
+
+    Returns:
+      `Tabletop`. Contact points that would be farther than the range of positions
+      come nearer along their lines of sight; sizes have no limits. Empty places stay.
+    """
+    camera = tabletop_camera(latents, height=1, width=1, fov_rad=fov_rad)
+    bounds = tabletop_bounds()
+    ground = ground_position(latents, ray_directions(camera, pixels))
+    # Along the line of sight into the range, not across it.
+    excess = jnp.maximum(ground[:, 1] / bounds.lower.position_m[1], 1)
+    ground = ground / excess[:, None]
+    ground = jnp.clip(ground, bounds.lower.position_m, bounds.upper.position_m)
+    mask = latents.mask
+    table = latents.replace(
+        position_m=jnp.where(mask[:, None], ground, latents.position_m)
+    )
+    _, depth = contact_px(table, camera)
+    size = apparent * depth / camera.focal_px[1]
+    return table.replace(size_m=jnp.where(mask, size, latents.size_m))
+
+
+def carry_objects(seen: Tabletop, latents: Tabletop, fov_rad=FOV_RAD) -> Tabletop:
+    """The objects of one table before the camera of another, where they appear alike.
+
+    Args:
+      seen: latents of `N` places.
+      latents: latents of as many places, whose camera looks now.
+      fov_rad: `[]` vertical field of view, radians.
+
+    Returns:
+      `latents` with the objects of `seen`, whose contact points and apparent sizes are
+      those that the camera of `seen` saw.
+    """
+    camera = tabletop_camera(seen, height=1, width=1, fov_rad=fov_rad)
+    pixels, depth = contact_px(seen, camera)
+    apparent = camera.focal_px[1] * safe_divide(seen.size_m, depth)
+    names = "class_id shape position_m size_m azimuth_rad colour mask".split()
+    moved = latents.replace(**{name: getattr(seen, name) for name in names})
+    return place_objects(moved, pixels, apparent, fov_rad)
+
+
 def scene_from_tabletop(
     latents: Tabletop,
     library: MeshLibrary,
@@ -244,9 +296,11 @@ __all__ = [
     "OBJECT_CLASSES",
     "SIZE_RANGE_M",
     "Tabletop",
+    "carry_objects",
     "contact_points",
     "contact_px",
     "ground_position",
+    "place_objects",
     "scene_from_tabletop",
     "tabletop_bounds",
     "tabletop_camera",

@@ -24,7 +24,7 @@ from ivg.refine.lido import (
 )
 from ivg.refine.refiner import refine
 from ivg.scene.shapes.families import tabletop_library
-from ivg.scene.tabletop import contact_px, tabletop_camera
+from ivg.scene.tabletop import carry_objects, contact_px, tabletop_camera
 
 SIZE = 64
 
@@ -58,8 +58,9 @@ def start():
 
 
 def oracle(patches, table, votes):
-    del patches, table, votes
-    return opinions_of_table(truth(), unanimous_votes(truth()))
+    del patches, votes
+    seen = carry_objects(truth(), table)
+    return opinions_of_table(seen, unanimous_votes(truth()))
 
 
 def explain(predict, first, num_steps=30, **options):
@@ -75,19 +76,42 @@ def explain(predict, first, num_steps=30, **options):
     return run(first)
 
 
+CAMERA = ("camera_height_m", "camera_elevation_rad")
+
+
 def test_a_perfect_predictor_leaves_one_part_in_31():
-    found = explain(oracle, start()).params
-    for name in truth().__dataclass_fields__:
+    cameras = {name: getattr(truth(), name) for name in CAMERA}
+    first = start().replace(**cameras)
+    found = explain(oracle, first).params
+    for name in set(truth().__dataclass_fields__) - set(CAMERA):
         if name in ("class_id", "shape", "mask"):
             np.testing.assert_array_equal(getattr(found, name), getattr(truth(), name))
             continue
         angle = wrap_angle if "azimuth" in name else jnp.asarray
-        before = angle(getattr(start(), name) - getattr(truth(), name))
+        before = angle(getattr(first, name) - getattr(truth(), name))
         after = angle(getattr(found, name) - getattr(truth(), name))
         if before.ndim:
             before, after = before[:3], after[:3]
         assert np.abs(before).max() > 1e-4, name
         np.testing.assert_allclose(after, before / 31, rtol=1e-3, atol=3e-6)
+
+
+def test_while_the_camera_moves_objects_stay_in_the_picture():
+    first = carry_objects(truth(), start())
+    path = explain(oracle, first).trajectory
+    for name in CAMERA:
+        error = np.abs(getattr(path, name) - getattr(truth(), name))
+        assert error[-1] == pytest.approx(error[0] / 31, rel=1e-3, abs=3e-6)
+
+    def seen(table):
+        camera = tabletop_camera(table, height=SIZE, width=SIZE)
+        pixel, depth = contact_px(table, camera)
+        return pixel[:3], (table.size_m / depth)[:3]
+
+    pixels, sizes = jax.jit(jax.vmap(seen))(path)
+    np.testing.assert_allclose(pixels, pixels[:1].repeat(31, 0), atol=2e-3)
+    np.testing.assert_allclose(sizes, sizes[:1].repeat(31, 0), rtol=1e-4)
+    assert np.abs(path.position_m[0] - path.position_m[-1])[:3].max() > 1e-4
 
 
 def test_step_sizes():
