@@ -1,7 +1,10 @@
 """Makes the pictures of docs/ and README.md.
 
-python -m experiments.explain --output=OUT/coffee
-python -m experiments.explain --output=OUT/tabletop_0 \
+python -m experiments.explain --output=OUT/explain
+python -m experiments.explain --output=OUT/coffee --objects=mug --refiner=gradient \
+    --image=assets/pictures/coffee.png
+python -m experiments.explain --output=OUT/tabletop_0 --objects=mug \
+    --refiner=gradient \
     --image=assets/pictures/tabletop_0.png --truth=assets/pictures/tabletop_0.json
 python -m experiments.refine_tabletop --output=OUT/refine_tabletop
 python tools/make_docs_pictures.py --outputs=OUT --docs=docs
@@ -29,7 +32,7 @@ from ivg.viz.contact_sheet import contact_sheet
 from ivg.viz.picture import png_bytes
 
 COPIED = {
-    "coffee/summary.png": "summary.png",
+    "explain/summary.png": "summary.png",
     "coffee/overlay.png": "overlay.png",
     "tabletop_0/summary.png": "tabletop_0.png",
     "refine_tabletop/scenes.png": "refined.png",

@@ -5,7 +5,7 @@ from absl import flags
 from experiments.command import run_command
 
 _IMAGE = flags.DEFINE_string(
-    "image", None, "Picture; the shipped photograph if absent."
+    "image", None, "Picture; the path-traced tabletop_1.png if absent."
 )
 _OUTPUT = flags.DEFINE_string("output", "output", "Folder for the results.")
 _INITIAL = flags.DEFINE_string("initial", None, "scene.json to begin with.")

@@ -52,7 +52,7 @@ class Config:
     """What to explain and how.
 
     Attributes:
-      image: path of the picture, the shipped photograph if None.
+      image: path of the picture, the path-traced `tabletop_1.png` if None.
       initial: path of a scene.json to begin with, or None.
       truth: path of the true scene.json, to score against, or None.
       objects: classes of the objects, to be found by a coarse search; if empty and
@@ -99,7 +99,7 @@ def run(config: Config, output: str) -> dict[str, float]:
     """
     start = time.perf_counter()
     _check(config)
-    picture = central_square(load_image(config.image or PICTURES / "coffee.png"))
+    picture = central_square(load_image(config.image or PICTURES / "tabletop_1.png"))
     check_writable_folder(output)
     preload_kernels()
     library = tabletop_library()
