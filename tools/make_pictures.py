@@ -1,6 +1,6 @@
 """Makes the example pictures in assets/pictures and their true latents.
 
-Needs the extra `bench` (Mitsuba 3 and scikit-image). Run in the root of the
+Needs the extra `bench` (Mitsuba 3). Run in the root of the
 repository, it takes some minutes:
 
     pip install -e '.[bench]'
@@ -26,7 +26,6 @@ from absl import app, flags
 from path_tracer import (
     FOV_DEG,
     object_meshes,
-    objects_seen,
     outline_agreement,
     path_traced,
     table_mesh,
@@ -37,9 +36,7 @@ from PIL import Image
 from ivg.colour import linear_from_srgb
 from ivg.io.image import save_image
 from ivg.io.scene_json import save_tabletop, tabletop_from_dict
-from ivg.render.pipeline import render
 from ivg.scene.shapes.families import tabletop_library
-from ivg.scene.tabletop import scene_from_tabletop
 
 OUTPUT = flags.DEFINE_string("output", "assets/pictures", "Folder to write to.")
 SAMPLES = flags.DEFINE_integer("samples", 400, "Light paths per pixel.")
@@ -160,10 +157,7 @@ def make_tabletop(folder, number, library):
     )  # fmt: skip
     save_image(folder / f"tabletop_{number}.png", seen)
     save_tabletop(folder / f"tabletop_{number}.json", latents, fov_deg=FOV_DEG)
-    scene = scene_from_tabletop(latents, library, height=SIZE_PX, width=SIZE_PX)
-    ours = np.asarray(render(scene, mode="hard").object_index) - 1
-    theirs = objects_seen(theirs, len(objects), SIZE_PX)
-    together, worst = outline_agreement(ours, theirs, len(objects))
+    together, worst = outline_agreement(latents, library, theirs, SIZE_PX)
     print(
         f"tabletop_{number}: {len(objects)} objects, outlines agree to "
         f"{together:.4f}, the worst to {worst:.4f}; "

@@ -22,7 +22,6 @@ from absl import app, flags
 from path_tracer import (
     FOV_DEG,
     object_meshes,
-    objects_seen,
     outline_agreement,
     path_traced,
     table_mesh,
@@ -33,9 +32,8 @@ from tqdm import tqdm
 from ivg.data.tabletop import sample_tabletop
 from ivg.io.image import save_image
 from ivg.io.scene_json import save_tabletop
-from ivg.render.pipeline import render
 from ivg.scene.shapes.families import held_out_library
-from ivg.scene.tabletop import OBJECT_CLASSES, scene_from_tabletop
+from ivg.scene.tabletop import OBJECT_CLASSES
 
 OUTPUT = flags.DEFINE_string("output", "assets/lido_shifted", "Folder to write to.")
 SAMPLES = flags.DEFINE_integer("samples", 48, "Light paths per pixel.")
@@ -71,10 +69,7 @@ def make_scene(number, latents, library):
         latents, table, objects, behind,
         size_px=SIZE_PX, samples=SAMPLES.value, seed=number,
     )  # fmt: skip
-    scene = scene_from_tabletop(latents, library, height=SIZE_PX, width=SIZE_PX)
-    ours = np.asarray(render(scene, mode="hard").object_index) - 1
-    theirs = objects_seen(theirs, count, SIZE_PX)
-    return seen, outline_agreement(ours, theirs, count)
+    return seen, outline_agreement(latents, library, theirs, SIZE_PX)
 
 
 def main(argv):

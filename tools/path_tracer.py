@@ -13,6 +13,7 @@ import textures
 from scipy import ndimage
 
 from ivg.colour import linear_from_srgb
+from ivg.render.pipeline import render
 from ivg.scene.graph import world_from_nodes
 from ivg.scene.library import get_shape
 from ivg.scene.tabletop import scene_from_tabletop, tabletop_lights
@@ -184,7 +185,7 @@ def wall(srgb, size_px, rng):
     return np.maximum(shade, 0.1)[..., None] * np.asarray(linear_from_srgb(srgb))
 
 
-def objects_seen(scene, count, size_px):
+def _objects_seen(scene, count, size_px):
     """`[size_px, size_px]` index of the object at each pixel's centre, or -1."""
     sensor = scene.sensors()[0]
     index = np.full((size_px, size_px), -1)
@@ -199,17 +200,23 @@ def objects_seen(scene, count, size_px):
     return index
 
 
-def outline_agreement(ours, theirs, count):
-    """Intersection over union: of all objects together, and the worst of one.
+def outline_agreement(latents, library, traced, size_px):
+    """How well the outlines of the objects agree with the library's own renderer.
 
     Args:
-      ours: `[H, W]` index of the object at each pixel, negative for none.
-      theirs: likewise.
-      count: number of objects.
+      latents: `Tabletop` whose first places hold the objects.
+      library: shapes.
+      traced: the scene from `path_traced`.
+      size_px: side of the pictures.
 
     Returns:
-      Two numbers in [0, 1]; of objects that neither sees, 1.
+      Intersection over union of all objects together, and the worst of one, in
+      [0, 1]; of objects that neither sees, 1.
     """
+    count = int(np.sum(latents.mask))
+    scene = scene_from_tabletop(latents, library, height=size_px, width=size_px)
+    ours = np.asarray(render(scene, mode="hard").object_index) - 1
+    theirs = _objects_seen(traced, count, size_px)
 
     def iou(a, b):
         return np.sum(a & b) / max(np.sum(a | b), 1) if np.any(a | b) else 1.0

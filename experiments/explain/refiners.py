@@ -12,7 +12,7 @@ import optax
 from experiments.explain.contours import edge_distance, photograph_energy
 from ivg.energy.tabletop import tabletop_energy
 from ivg.io.image import resize_image
-from ivg.models.tabletop_coding import Votes
+from ivg.models.votes import Votes
 from ivg.refine.gradient import gradient_refiner
 from ivg.refine.lido import PredictFn, lido_refiner
 from ivg.refine.refiner import Refinement, Refiner, refine

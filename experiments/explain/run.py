@@ -29,7 +29,7 @@ from ivg.io.image import central_square, load_image, resize_image
 from ivg.io.scene_json import load_tabletop
 from ivg.metrics.image import intersection_over_union
 from ivg.models.first_guess import first_guess
-from ivg.models.tabletop_coding import Votes
+from ivg.models.votes import Votes
 from ivg.refine.refiner import Refinement
 from ivg.render.linear import preload_kernels
 from ivg.render.pipeline import render

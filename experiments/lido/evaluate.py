@@ -1,5 +1,6 @@
 """The comparison: first guess, the two searches and LiDO on the same scenes."""
 
+import dataclasses
 import hashlib
 import pathlib
 import time
@@ -11,6 +12,7 @@ import numpy as np
 from flax import struct
 from tqdm import tqdm
 
+from experiments.lido.config import Config
 from experiments.lido.guesses import Problems, in_chunks
 from experiments.lido.store import read_tables, write_tables
 from ivg.colour import linear_from_srgb
@@ -74,6 +76,20 @@ def lido_paths(
         seconds.append(time.perf_counter() - start)
     share = np.arange(num_steps + 1) / num_steps
     return Paths(_stack(tables), np.array(seconds)[:, None] * share)
+
+
+def limited(search: Search, config: Config) -> Search:
+    """A search that a preset may end earlier.
+
+    Args:
+      search: method and limits.
+      config: gives `search_iterations`.
+
+    Returns:
+      `Search` of as many iterations at most.
+    """
+    iterations = min(search.iterations, config.search_iterations or search.iterations)
+    return dataclasses.replace(search, iterations=iterations)
 
 
 def search_paths(
@@ -227,6 +243,7 @@ __all__ = [
     "errors_of",
     "last_tables",
     "lido_paths",
+    "limited",
     "picture_maker",
     "scores_of",
     "search_paths",

@@ -16,18 +16,15 @@ from ivg.models.patches import stack_pair
 from ivg.models.tabletop_coding import (
     SHAPE_COUNTS,
     Prediction,
-    Votes,
     encode_latents,
     encode_target,
     opinions_of_table,
-    unanimous_votes,
-    vote,
-    votes_of_table,
 )
+from ivg.models.votes import Votes, unanimous_votes, vote, votes_of_table
 from ivg.numerics import safe_divide, wrap_angle
 from ivg.refine.lido import comparison_pixels, render_for_comparison
 from ivg.scene.library import MeshLibrary
-from ivg.scene.tabletop import Tabletop, carry_objects, contact_px, tabletop_camera
+from ivg.scene.tabletop import Tabletop, carry_objects, seen_objects, tabletop_camera
 from ivg.typing import Array
 
 
@@ -102,8 +99,8 @@ def median_errors(tables: Tabletop, truths: Tabletop) -> Perturbation:
 
     Returns:
       `Perturbation` of median absolute errors, of objects the usual ones if none
-      counts. In colours the median is over all
-      channels, in the light over azimuth and elevation together.
+      counts. In colours the median is over all channels, in the light over azimuth and
+      elevation together.
     """
     wrong = jax.tree.map(np.asarray, jax.jit(jax.vmap(_deviations))(tables, truths))
     mask = np.asarray(truths.mask)
@@ -122,9 +119,7 @@ def _deviations(table: Tabletop, truth: Tabletop) -> Perturbation:
     """Errors in the units of `Perturbation`, which holds arrays here."""
 
     def seen(table):
-        camera = tabletop_camera(table, height=256, width=256)
-        place, depth = contact_px(table, camera)
-        return place, safe_divide(table.size_m, depth)
+        return seen_objects(table, tabletop_camera(table, height=256, width=256))
 
     def relative(name):
         new, old = getattr(table, name), getattr(truth, name)

@@ -7,12 +7,11 @@ import numpy as np
 from flax import struct
 
 from ivg.models.first_guess import GuessNetworks, first_guess
-from ivg.models.tabletop_coding import Votes
-from ivg.scene.tabletop import Tabletop, contact_px, tabletop_camera
+from ivg.models.votes import Votes
+from ivg.scene.tabletop import OBJECT_FIELDS, Tabletop, contact_px, tabletop_camera
 from ivg.typing import PyTree
 
 PAIR_SHARE = 0.1  # of the width of the picture
-_OBJECT_FIELDS = "class_id shape position_m size_m azimuth_rad colour".split()
 
 
 @struct.dataclass
@@ -163,8 +162,8 @@ def in_order_of(truths: Tabletop, pairs: np.ndarray) -> Tabletop:
         index = np.maximum(pairs, 0).reshape(*pairs.shape, *[1] * (values.ndim - 2))
         return np.take_along_axis(np.asarray(values), index, 1)
 
-    fields = {name: take(getattr(truths, name)) for name in _OBJECT_FIELDS}
-    return truths.replace(**fields, mask=pairs >= 0)
+    fields = {name: take(getattr(truths, name)) for name in OBJECT_FIELDS}
+    return truths.replace(**fields | {"mask": pairs >= 0})
 
 
 def make_problems(truths: Tabletop, pictures: np.ndarray, guess) -> Problems:

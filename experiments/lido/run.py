@@ -1,6 +1,5 @@
 """Trains LiDO's networks, or compares LiDO with searches."""
 
-import dataclasses
 import json
 import pathlib
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from experiments.lido.evaluate import (
     errors_of,
     last_tables,
     lido_paths,
+    limited,
     picture_maker,
     scores_of,
     search_paths,
@@ -177,7 +177,7 @@ def run_methods(
     Returns:
       `Paths` of "lido", "gbo" and "simplex".
     """
-    gbo, simplex = _limited(GBO, config), _limited(SIMPLEX, config)
+    gbo, simplex = limited(GBO, config), limited(SIMPLEX, config)
     return {
         "lido": lido_paths(predict, problems, library, config.num_iterations),
         "gbo": search_paths("gbo", gbo, problems, library, folder / "searches"),
@@ -185,11 +185,6 @@ def run_methods(
             "simplex", simplex, problems, library, folder / "searches"
         ),
     }
-
-
-def _limited(search, config: Config):
-    iterations = min(search.iterations, config.search_iterations or search.iterations)
-    return dataclasses.replace(search, iterations=iterations)
 
 
 def report(

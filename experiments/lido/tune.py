@@ -16,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from experiments.lido.config import Config
+from experiments.lido.evaluate import limited
 from experiments.lido.guesses import Problems, guess_maker, make_problems
 from experiments.lido.networks import load_trained
 from experiments.lido.scenes import load_scenes
@@ -175,11 +176,14 @@ def run_tuning(config: Config, output: str, checkpoint: str) -> dict[str, float]
     cases = _cases(make_problems(*scenes, guess))
     trials, metrics = [], {}
     for name, methods in _METHODS.items():
-        searches = [_limited(BASELINES[name], method, config) for method in methods]
+        search = limited(BASELINES[name], config)
+        budget = [(search.iterations, search.rounds)]
         settings = [
-            Setting(dataclasses.replace(search, step=step))
-            for search in searches
-            for step in _STEPS
+            setting
+            for method in methods
+            for setting in settings_grid(
+                _by_method(search, method), budgets=budget, steps=_STEPS
+            )
         ]
         ranked = try_settings(library, cases, settings)
         trials += ranked
@@ -188,11 +192,10 @@ def run_tuning(config: Config, output: str, checkpoint: str) -> dict[str, float]
     return metrics
 
 
-def _limited(search: Search, method: str, config: Config) -> Search:
-    """The search by another method, at the limits of the preset."""
-    iterations = min(search.iterations, config.search_iterations or search.iterations)
+def _by_method(search: Search, method: str) -> Search:
+    """The search by a method, which takes no options of another."""
     options = search.options if method == search.method else {}
-    return Search(method, iterations, options=options)
+    return dataclasses.replace(search, method=method, options=options)
 
 
 def _cases(problems: Problems) -> list[tuple[Tabletop, Tabletop, Array]]:

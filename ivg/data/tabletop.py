@@ -18,6 +18,7 @@ from ivg.scene.library import MeshLibrary, first_shape
 from ivg.scene.tabletop import (
     MAX_OBJECTS,
     OBJECT_CLASSES,
+    OBJECT_FIELDS,
     SIZE_RANGE_M,
     Tabletop,
     ground_position,
@@ -219,8 +220,9 @@ def take_object(table: Tabletop, place: Array) -> Tabletop:
     Returns:
       `Tabletop` with one place.
     """
-    names = "class_id shape position_m size_m azimuth_rad colour mask".split()
-    return table.replace(**{name: getattr(table, name)[place][None] for name in names})
+    return table.replace(
+        **{name: getattr(table, name)[place][None] for name in OBJECT_FIELDS}
+    )
 
 
 def _areas_together(table: Tabletop, library: MeshLibrary) -> Array:

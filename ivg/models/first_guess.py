@@ -30,13 +30,13 @@ from ivg.models.detector import (
 from ivg.models.initializer import InitialVotes
 from ivg.models.network import Network
 from ivg.models.patches import crop_patches, normalize_pixels
-from ivg.models.tabletop_coding import Votes, field_range, vote
-from ivg.numerics import safe_divide
+from ivg.models.tabletop_coding import field_range
+from ivg.models.votes import Votes, vote
 from ivg.scene.tabletop import (
     OBJECT_CLASSES,
     Tabletop,
-    contact_px,
     place_objects,
+    seen_objects,
     tabletop_bounds,
     tabletop_camera,
 )
@@ -172,8 +172,7 @@ def guess_targets(truth: Tabletop, size_px: int) -> GuessTargets:
     """
     n = truth.mask.shape[0]
     camera = tabletop_camera(truth, height=size_px, width=size_px)
-    position, depth = contact_px(truth, camera)
-    apparent = camera.focal_px[1] * safe_divide(truth.size_m, depth) * (256 / size_px)
+    position, apparent = seen_objects(truth, camera)
 
     def shared(names):
         shares = [_range_share(name, getattr(truth, name)) for name in names]
@@ -181,7 +180,7 @@ def guess_targets(truth: Tabletop, size_px: int) -> GuessTargets:
 
     return GuessTargets(
         position_px=position,
-        size=share_of_size(apparent),
+        size=share_of_size(apparent * (256 / size_px)),
         class_id=truth.class_id,
         mask=truth.mask,
         votes=InitialVotes(

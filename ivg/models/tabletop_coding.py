@@ -1,7 +1,6 @@
 """Table-top latents as the numbers that go into LiDO's network and come out of it.
 
-Every object has an opinion on the camera, the lights and the ground: its votes. The
-table has the median of all votes. `Votes` of `N` objects have a leading axis `[N]`.
+Every object has an opinion on what all of them share, see `ivg.models.votes`.
 Numbers are standardised: latents by the middle and the deviation of a uniform law
 over their range (sizes: over that of the class), in place of the means and
 deviations of a training set.
@@ -15,6 +14,7 @@ import numpy as np
 from flax import struct
 
 from ivg.colour import linear_from_srgb, srgb_from_linear
+from ivg.models.votes import VOTE_FIELDS, Votes, votes_of_table
 from ivg.numerics import safe_atan2, wrap_angle
 from ivg.scene.tabletop import (
     OBJECT_CLASSES,
@@ -29,32 +29,6 @@ _AVERAGED_BINS = 10
 _FARTHEST = 5.0  # `POSITION_UNIT`s that are taught: near the horizon there is no end
 POSITION_UNIT = 0.1  # sizes of the object
 SHAPE_COUNTS = (6, 15, 8)  # of the classes of `OBJECT_CLASSES`
-
-
-@struct.dataclass
-class Votes:
-    """The latents that all objects share, as seen by one or by each of them.
-
-    Attributes:
-      ground_colour: `[3]` or `[N, 3]`.
-      camera_height_m: `[]` or `[N]`.
-      camera_elevation_rad: `[]` or `[N]`.
-      ambient: `[]` or `[N]`.
-      directional: `[]` or `[N]`.
-      light_azimuth_rad: `[]` or `[N]`.
-      light_elevation_rad: `[]` or `[N]`.
-    """
-
-    ground_colour: Array
-    camera_height_m: Array
-    camera_elevation_rad: Array
-    ambient: Array
-    directional: Array
-    light_azimuth_rad: Array
-    light_elevation_rad: Array
-
-
-_NAMES = tuple(Votes.__dataclass_fields__)
 
 
 @struct.dataclass
@@ -102,83 +76,6 @@ class Prediction:
     ground_colour: Array
 
 
-def votes_of_table(table: Tabletop) -> Votes:
-    """The shared latents of a table.
-
-    Args:
-      table: latents.
-
-    Returns:
-      `Votes` without a leading axis.
-    """
-    return Votes(**{name: getattr(table, name) for name in _NAMES})
-
-
-def unanimous_votes(table: Tabletop) -> Votes:
-    """Votes of objects that all agree with the table.
-
-    Args:
-      table: latents of `N` places.
-
-    Returns:
-      `Votes` with a leading axis `[N]`.
-    """
-    n = table.mask.shape[0]
-    return jax.tree.map(
-        lambda x: jnp.broadcast_to(x, (n, *x.shape)), votes_of_table(table)
-    )
-
-
-def masked_median(values: Array, mask: Array) -> Array:
-    """The median of some of the rows.
-
-    Args:
-      values: `[N, ...]`.
-      mask: `[N]` bool.
-
-    Returns:
-      `[...]`; the mean of the two in the middle of an even number, zero for none.
-    """
-    count = jnp.sum(mask)
-    ordered = jnp.sort(
-        jnp.where(mask.reshape(-1, *[1] * (values.ndim - 1)), values, jnp.inf), 0
-    )
-    low, high = jnp.maximum(count - 1, 0) // 2, count // 2
-    middle = (ordered[low] + ordered[jnp.minimum(high, len(values) - 1)]) / 2
-    return jnp.where(count > 0, middle, 0)
-
-
-def vote(table: Tabletop, votes: Votes) -> Tabletop:
-    """The table with the median of the votes of its objects.
-
-    The azimuth of the light, which has no median on a circle, is that of the medians
-    of sine and cosine. Without objects the table stays as it is.
-
-    Args:
-      table: latents of `N` places.
-      votes: `Votes` with a leading axis `[N]`.
-
-    Returns:
-      `Tabletop`.
-
-    Source: Romaszko et al., Learning Direct Optimization, section 5.
-    """
-
-    def median(values):
-        return masked_median(values, table.mask)
-
-    angle = votes.light_azimuth_rad
-    azimuth = safe_atan2(median(jnp.sin(angle)), median(jnp.cos(angle)))
-    agreed = jax.tree.map(median, votes).replace(light_azimuth_rad=azimuth)
-    anyone = jnp.any(table.mask)
-    return table.replace(
-        **{
-            name: jnp.where(anyone, getattr(agreed, name), getattr(table, name))
-            for name in _NAMES
-        }
-    )
-
-
 def opinions_of_table(table: Tabletop, votes: Votes) -> Opinions:
     """What objects think at present.
 
@@ -215,7 +112,7 @@ def clip_opinions(opinions: Opinions) -> Opinions:
         return getattr(of, name) if turns else jnp.clip(getattr(of, name), low, high)
 
     own = ("position_m", "size_m", "colour")
-    votes = Votes(**{name: clip(opinions.votes, name) for name in _NAMES})
+    votes = Votes(**{name: clip(opinions.votes, name) for name in VOTE_FIELDS})
     return opinions.replace(votes=votes, **{name: clip(opinions, name) for name in own})
 
 
@@ -483,7 +380,6 @@ __all__ = [
     "SHAPE_COUNTS",
     "Opinions",
     "Prediction",
-    "Votes",
     "blend_opinions",
     "clip_opinions",
     "decode_colour",
@@ -495,11 +391,7 @@ __all__ = [
     "encode_target",
     "encode_votes",
     "field_range",
-    "masked_median",
     "opinions_of_table",
     "restore_field",
     "standardize_field",
-    "unanimous_votes",
-    "vote",
-    "votes_of_table",
 ]

@@ -16,15 +16,13 @@ from ivg.models.network import Network
 from ivg.models.patches import crop_patches, halve, stack_pair
 from ivg.models.tabletop_coding import (
     Opinions,
-    Votes,
     blend_opinions,
     clip_opinions,
     decode_prediction,
     encode_latents,
     opinions_of_table,
-    unanimous_votes,
-    vote,
 )
+from ivg.models.votes import Votes, unanimous_votes, vote
 from ivg.numerics import safe_divide, wrap_angle
 from ivg.refine.leaves import to_units
 from ivg.refine.refiner import Refiner

@@ -66,6 +66,12 @@ class Tabletop:
     mask: Array
 
 
+# Those that every object has for itself.
+OBJECT_FIELDS = tuple(
+    "class_id shape position_m size_m azimuth_rad colour mask".split()
+)
+
+
 def tabletop_bounds() -> Bounds:
     """The ranges of the latents (section 6.1 of the paper).
 
@@ -175,6 +181,21 @@ def contact_px(latents: Tabletop, camera: Camera) -> tuple[Array, Array]:
     return project(camera, contact_points(latents))
 
 
+def seen_objects(latents: Tabletop, camera: Camera) -> tuple[Array, Array]:
+    """Where the objects appear, and how large.
+
+    Args:
+      latents: latents.
+      camera: camera, usually `tabletop_camera(latents)`.
+
+    Returns:
+      `[N, 2]` pixels of the contact points, and `[N]` focal length times size over
+      depth, pixels.
+    """
+    pixels, depth = contact_px(latents, camera)
+    return pixels, camera.focal_px[1] * safe_divide(latents.size_m, depth)
+
+
 def ground_position(latents: Tabletop, rays: Array) -> Array:
     """Where lines of sight meet the ground.
 
@@ -234,10 +255,8 @@ def carry_objects(seen: Tabletop, latents: Tabletop, fov_rad=FOV_RAD) -> Tableto
       those that the camera of `seen` saw.
     """
     camera = tabletop_camera(seen, height=1, width=1, fov_rad=fov_rad)
-    pixels, depth = contact_px(seen, camera)
-    apparent = camera.focal_px[1] * safe_divide(seen.size_m, depth)
-    names = "class_id shape position_m size_m azimuth_rad colour mask".split()
-    moved = latents.replace(**{name: getattr(seen, name) for name in names})
+    pixels, apparent = seen_objects(seen, camera)
+    moved = latents.replace(**{name: getattr(seen, name) for name in OBJECT_FIELDS})
     return place_objects(moved, pixels, apparent, fov_rad)
 
 
@@ -294,6 +313,7 @@ __all__ = [
     "GROUND_CLASS",
     "MAX_OBJECTS",
     "OBJECT_CLASSES",
+    "OBJECT_FIELDS",
     "SIZE_RANGE_M",
     "Tabletop",
     "carry_objects",
@@ -302,6 +322,7 @@ __all__ = [
     "ground_position",
     "place_objects",
     "scene_from_tabletop",
+    "seen_objects",
     "tabletop_bounds",
     "tabletop_camera",
     "tabletop_lights",

@@ -17,12 +17,9 @@ from ivg.models.tabletop_coding import (
     encode_latents,
     encode_target,
     encode_votes,
-    masked_median,
     opinions_of_table,
-    unanimous_votes,
-    vote,
-    votes_of_table,
 )
+from ivg.models.votes import masked_median, unanimous_votes, vote, votes_of_table
 from ivg.numerics import wrap_angle
 
 

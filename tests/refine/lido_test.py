@@ -12,7 +12,8 @@ import pytest
 from ivg.data.perturb import Perturbation, perturb_tabletop
 from ivg.data.tabletop import sample_globals
 from ivg.energy.tabletop import render_tabletop
-from ivg.models.tabletop_coding import opinions_of_table, unanimous_votes, vote
+from ivg.models.tabletop_coding import opinions_of_table
+from ivg.models.votes import unanimous_votes, vote
 from ivg.numerics import wrap_angle
 from ivg.refine.lido import (
     brightness_factors,
