@@ -58,6 +58,7 @@ def test_pictures_load_and_are_small(name, shape):
     assert path.stat().st_size < 600_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OBJECTS)
 def test_the_latents_explain_the_picture(name, library):
     latents, fov_deg = load_tabletop(PICTURES / f"{name}.json", library)

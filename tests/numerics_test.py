@@ -98,6 +98,7 @@ def test_wrap_angle():
     assert numerics.wrap_angle(jnp.pi) == -jnp.pi
 
 
+@pytest.mark.slow
 def test_gradients():
     rng = np.random.default_rng(3)
     with jax.enable_x64(True):

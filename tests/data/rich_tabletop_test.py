@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy import ndimage
 
 from ivg.colour import srgb_from_linear
@@ -81,6 +82,7 @@ def nodes():
     return np.asarray(render(scene, mode="hard").object_index)
 
 
+@pytest.mark.slow
 def test_where_no_shadow_falls_it_is_the_plain_picture():
     rich, _, _, plain = pictures()
     ground = ndimage.binary_erosion(nodes() == 0)  # at edges both show what is beyond

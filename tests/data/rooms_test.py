@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from ivg.data.rooms import random_backdrop, room_camera, room_nodes, sample_backdrops
 from ivg.data.textures import sample_textures
@@ -27,6 +28,7 @@ def test_no_gap_in_the_walls():
         assert len(np.unique(index)) >= 3
 
 
+@pytest.mark.slow
 def test_backdrops():
     textures = sample_textures(jax.random.key(0), 7, 16)
     make = jax.jit(lambda key: sample_backdrops(key, LIBRARY, textures, 8, 32))

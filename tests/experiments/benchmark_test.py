@@ -9,6 +9,7 @@ from experiments.benchmark.scenes import make_soup
 from ivg.io.errors import InputError
 
 
+@pytest.mark.slow
 def test_smoke(tmp_path):
     metrics = run(PRESETS["smoke"], str(tmp_path))
     assert metrics["ms_antialias_forward_64"] > 0

@@ -68,6 +68,7 @@ def files(library, truth, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_refines_a_given_scene_and_writes_everything(files, tmp_path, capfd):
     config = Config(
         image=str(files / "picture.png"),
@@ -101,6 +102,7 @@ def test_zero_steps_give_the_scene_back(files, library, truth, tmp_path):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), again, truth)
 
 
+@pytest.mark.slow
 def test_without_a_guess_the_objects_are_found(tmp_path):
     picture = PICTURES / "tabletop_1.png"
     truth = picture.with_suffix(".json")
@@ -194,6 +196,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_named_and_nothing_written(name, files, tmp_path):
     settings = {"image": str(files / "picture.png")} | BAD[name](tmp_path, files)

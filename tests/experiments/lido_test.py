@@ -26,6 +26,7 @@ def compile_quickly():
     jax.config.update("jax_disable_most_optimizations", False)
 
 
+@pytest.mark.slow
 def test_training_then_comparison(folder):
     metrics = run_training(CONFIG, str(folder))
     assert np.isfinite(metrics["loss_guess"]) and np.isfinite(metrics["loss_predictor"])

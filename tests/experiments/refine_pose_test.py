@@ -5,6 +5,7 @@ import json
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import scipy.ndimage
 
 from experiments.refine_pose.problem import blur
@@ -20,6 +21,7 @@ from experiments.refine_pose.run import (
 )
 
 
+@pytest.mark.slow
 def test_smoke(tmp_path):
     metrics = run(PRESETS["smoke"], str(tmp_path))
     kinds = "median_renders", "share_solved", "median_final"

@@ -3,10 +3,12 @@
 import json
 
 import numpy as np
+import pytest
 
 from experiments.refine_tabletop.run import PRESETS, UNITS, median_errors, run
 
 
+@pytest.mark.slow
 def test_smoke(tmp_path):
     metrics = run(PRESETS["smoke"], str(tmp_path))
     expected = {f"median_{n}_{w}" for n in UNITS for w in ("initial", "final")}

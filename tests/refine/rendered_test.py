@@ -4,6 +4,7 @@ import chex
 import jax
 import numpy as np
 import optax
+import pytest
 
 from ivg.data.perturb import perturb_tabletop
 from ivg.data.tabletop import sample_tabletop
@@ -16,6 +17,7 @@ from ivg.scene.tabletop import tabletop_bounds
 SCENES, STEPS, SIZE = 32, 5, 32
 
 
+@pytest.mark.slow
 def test_vmap_over_32_scenes_equals_the_loop_and_compiles_once():
     library = tabletop_library()
     energy = tabletop_energy(library)

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from ivg.render import antialias as module
 from ivg.render.visibility import edge_visibility, visibility
@@ -50,6 +51,7 @@ def results(usual_pairs, monkeypatch):
     return jax.jit(jax.vmap(push, (0, None)))(vertices, colours)
 
 
+@pytest.mark.slow
 def test_blocks_equal_the_whole(monkeypatch):
     with jax.enable_x64(True):
         expected = results(2 * SIZE, monkeypatch)

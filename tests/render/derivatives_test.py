@@ -40,6 +40,7 @@ def derivatives(vertices, tangent, cotangent, case):
     return jax.jvp(both, (vertices,), (tangent,))
 
 
+@pytest.mark.slow
 @each_case
 @given(vertices=soups(), seed=st.integers(0, 2**16))
 def test_finite(case, vertices, seed):
@@ -50,6 +51,7 @@ def test_finite(case, vertices, seed):
         assert np.all(np.isfinite(leaf))
 
 
+@pytest.mark.slow
 @each_case
 @given(vertices=soups(), seed=st.integers(0, 2**16))
 def test_transposes(case, vertices, seed):

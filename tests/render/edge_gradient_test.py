@@ -116,6 +116,7 @@ def coordinates(name, p, shapes_torus_vertices=96):
     return [(0, int(v), axis) for v in picked for axis in range(3)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STEP)
 def test_direction_equals_supersampling(functions, name):
     p, jacobian, supersampled = functions

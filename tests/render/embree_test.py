@@ -104,6 +104,7 @@ def edge_distance(vertices, faces):
     return nearest.reshape(SIZE, SIZE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_agrees_with_embree(shapes, family):
     mesh = shapes[family]

@@ -71,6 +71,7 @@ def test_barycentrics_sum_to_one_and_lie_inside():
     assert not np.asarray(fragments.depth)[background].any()
 
 
+@pytest.mark.slow
 def test_faces_seen_edge_on_have_zero_gradient():
     edge_on = jnp.array([[4.0, 4, 1], [28, 6, 1], [32, 10, 2]])
     index = jnp.zeros((1, 8, 8), jnp.int32)

@@ -50,6 +50,7 @@ def stack(scenes):
     return jax.tree.map(lambda *x: jnp.stack(x), *scenes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_vmap_over_different_scenes_equals_loop(shapes, mode):
     """Values and gradients; the scenes differ in shapes and numbers of edges."""
@@ -76,6 +77,7 @@ def test_vmap_over_different_scenes_equals_loop(shapes, mode):
     assert np.abs(gradient).max() > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_backends_give_the_same_picture_and_gradient(shapes, mode):
     scene = make_scene(shapes, 1, num_nodes=2)
@@ -110,6 +112,7 @@ def test_compiles_once(shapes):
     assert len(traces) == 1
 
 
+@pytest.mark.slow
 def test_jit_equals_eager_and_runs_are_equal(shapes):
     scene = make_scene(shapes, 2)
     compiled = jax.jit(lambda s: render(s, mode="hard"))

@@ -75,6 +75,7 @@ def in_shadow(points, lights):
     return (np.abs(hit[0]) < HALF) & (np.abs(hit[2]) < HALF)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lights", [sun(), lamp()], ids=["far", "point"])
 @pytest.mark.parametrize("casters", [None, OFF_GROUND], ids=["all", "square"])
 def test_shadow_is_the_projected_square(shapes, lights, casters):
@@ -127,6 +128,7 @@ def shadow_on_ground(shapes, kind):
     return lit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["far", "point"])
 def test_gradient_is_that_of_the_moving_edge(shapes, kind):
     """Against differences of the same light, per point, and in its direction."""
@@ -149,6 +151,7 @@ def test_gradient_is_that_of_the_moving_edge(shapes, kind):
             assert columns[last - 3 : last + 1].sum() < -5
 
 
+@pytest.mark.slow
 def test_vmap_equals_loop(shapes):
     offsets = jnp.array([[0.0] * 6, [0.1, 0.1, -0.1, 0.2, 0.0, -0.1]])
     lit = shadow_on_ground(shapes, "far")
@@ -162,6 +165,7 @@ def test_vmap_equals_loop(shapes):
     assert np.abs(slopes).max() > 10
 
 
+@pytest.mark.slow
 def test_picture_shows_the_shadow(shapes):
     """Where nothing else is seen, light times what the map lets through."""
 
@@ -184,6 +188,7 @@ def test_picture_shows_the_shadow(shapes):
     assert 0.02 < np.mean(expected[ground] < 0.3) < 0.5
 
 
+@pytest.mark.slow
 def test_convex_body_does_not_darken_itself():
     """The side of a ball that the sun shines on stays bright."""
     library = primitive_library()

@@ -78,6 +78,7 @@ def test_equals_the_equations_in_single_precision(seed):
     np.testing.assert_allclose(rgb, expected_rgb, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_mode_equals_the_equations():
     """The faces that visibility finds within reach are all that count."""
     with jax.enable_x64(True):
@@ -107,6 +108,7 @@ def test_width_of_the_outline():
     assert reach_px(0.0, 256) == 0
 
 
+@pytest.mark.slow
 def test_gradient_equals_finite_differences():
     with jax.enable_x64(True):
         scene = make_random_scene(7)

@@ -200,6 +200,7 @@ def test_gradient_by_texels_finds_the_texture():
     np.testing.assert_allclose(texels, target, atol=0.05)
 
 
+@pytest.mark.slow
 def test_all_modes_show_textures_and_vertex_colours():
     shades = jnp.linspace(0.2, 1, 12).reshape(1, 4, 3)
     scene = plane_scene(checkerboard()[None], vertex_colours=shades)
