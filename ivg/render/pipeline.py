@@ -21,7 +21,7 @@ from ivg.scene.graph import Scene, world_mesh
 from ivg.scene.mesh import Mesh
 from ivg.typing import Array
 
-MODES = ("antialias", "hard", "soft", "layers")
+MODES = ("antialias", "hard", "soft", "layers", "peeled")
 
 
 @struct.dataclass
@@ -73,17 +73,20 @@ def render(
       edges.
     - "soft": faces spread beyond their outlines (`ivg.render.soft`).
     - "layers": surfaces behind others shine through (`ivg.render.layers`).
+    - "peeled": the same, and the edges that one sees move continuously. At `tau` zero
+      this is a sharp picture.
 
     Args:
       scene: scene with `N` nodes; its camera fixes the size of the image.
-      mode: "antialias", "hard", "soft" or "layers".
-      num_layers: surfaces that blend at a pixel, for "soft" and "layers" (static).
+      mode: "antialias", "hard", "soft", "layers" or "peeled".
+      num_layers: surfaces that blend at a pixel, for all but the first two (static).
       sigma: `[]` blur of outlines for "soft", in halves of the picture's height
         squared.
       gamma: `[]` temperature of depth for "soft".
-      tau: `[]` temperature of depth for "layers"; zero is a hard render.
-      far: `[]` depth at which surfaces fade into the background, for "soft" and
-        "layers", metres.
+      tau: `[]` temperature of depth for "layers" and "peeled"; zero shows the nearest
+        surface alone.
+      far: `[]` depth at which surfaces fade into the background, metres; not for the
+        first two.
       shader: from visible surfaces and lights to radiance.
       cull: "none", or "back" or "front" to leave out the faces turned that way.
       backend: "cpu", "reference", or None for the platform's best.
@@ -115,6 +118,11 @@ def render(
         layers = render_layers(scene, num_layers=num_layers, **common)
         near = scene.camera.near
         rgb, alpha = aggregate(layers, scene.background, tau, near=near, far=far)
+    if mode == "peeled":
+        mixed = jnp.concatenate([rgb, alpha[..., None]], -1)
+        edges = _visible_edges(scene, mesh, buffers, backend)
+        mixed = antialias(mixed, *edges, None)
+        rgb, alpha = mixed[..., :3], mixed[..., 3]
     return buffers.replace(rgb=rgb, alpha=alpha)
 
 
@@ -137,19 +145,24 @@ def _antialias(
     scene: Scene, mesh: Mesh, buffers: Buffers, shader: Shader, backend: str | None
 ) -> tuple[Array, Array]:
     """Colour and coverage, continuous in the geometry."""
+    edges = _visible_edges(scene, mesh, buffers, backend)
+    colours = shader(surface_at_vertices(scene, mesh), scene.lights).T
+    opaque = jnp.ones_like(colours[:, :1])
+    return (
+        antialias(buffers.rgb, *edges, colours),
+        antialias(buffers.alpha[..., None], *edges, opaque)[..., 0],
+    )
+
+
+def _visible_edges(scene: Scene, mesh: Mesh, buffers: Buffers, backend: str | None):
+    """The edges that one sees, as `antialias` takes them."""
     vertices = homogeneous_px(scene.camera, mesh.vertices)
     edge_code = edge_visibility(
         vertices, mesh.faces, _node_of_face(scene, mesh), mesh.edges, mesh.edge_sharp,
         mesh.edge_mask, buffers.face_index[None], near=scene.camera.near,
         backend=backend,
     )  # fmt: skip
-    colours = shader(surface_at_vertices(scene, mesh), scene.lights).T
-    opaque = jnp.ones_like(colours[:, :1])
-    edges = vertices, mesh.edges, edge_code
-    return (
-        antialias(buffers.rgb, *edges, colours),
-        antialias(buffers.alpha[..., None], *edges, opaque)[..., 0],
-    )
+    return vertices, mesh.edges, edge_code
 
 
 def _shade(scene: Scene, planes: MeshPlanes, index: Array, shader: Shader) -> Buffers:

@@ -75,6 +75,7 @@ def test_layers_are_surface_or_nothing():
     assert len(np.unique(layers.object_index[0])) == 4
 
 
+@pytest.mark.slow
 def test_layers_composite_to_the_hard_render():
     scene = make_squares([1.5, 1.2, 1.0], size=[0.35, 0.2, 0.1])
     picture = composite_over(peel(scene), scene.background)
@@ -176,6 +177,7 @@ def test_surfels_and_meshes_share_a_buffer():
     assert all(np.all(np.isfinite(x)) and np.any(x != 0) for x in slopes)
 
 
+@pytest.mark.slow
 def test_vmap_equals_loop():
     depths = jnp.array([[1.0, 1.1], [1.2, 1.0], [0.9, 1.3]])
 
@@ -185,3 +187,29 @@ def test_vmap_equals_loop():
     taus = jnp.array([1e-2, 1e-1, 0.0])
     looped = jnp.stack([picture(d, t) for d, t in zip(depths, taus, strict=True)])
     np.testing.assert_allclose(jax.vmap(picture)(depths, taus), looped, atol=1e-5)
+
+
+def test_peeled_at_zero_temperature_is_the_sharp_picture():
+    """Squares of one colour: the colour beside an edge is that at the edge."""
+    scene = make_squares([1.5, 1.2, 1.0], size=[0.35, 0.2, 0.1])
+    peeled = render(scene, mode="peeled", tau=0.0)
+    sharp = render(scene)
+    np.testing.assert_allclose(peeled.rgb, sharp.rgb, atol=1e-5)
+    np.testing.assert_allclose(peeled.alpha, sharp.alpha, atol=1e-5)
+
+
+def test_peeled_edges_move_the_mixed_picture():
+    """Its mean follows the area of a square, as finite differences say."""
+    scene = make_squares([1.2, 1.0], size=[0.3, 0.1])
+
+    def mean(half, mode):
+        scale = scene.nodes.scale.at[1].set(half)
+        moved = scene.replace(nodes=scene.nodes.replace(scale=scale))
+        return jnp.mean(render(moved, mode=mode, tau=1e-2).rgb[..., 0])
+
+    half = 0.1037  # no edge at a pixel centre
+    found = jax.jit(jax.grad(mean), static_argnums=1)(half, "peeled")
+    assert abs(jax.jit(jax.grad(mean), static_argnums=1)(half, "layers")) < 1e-6
+    step = 0.01
+    difference = (mean(half + step, "peeled") - mean(half - step, "peeled")) / 2 / step
+    assert float(found) == pytest.approx(float(difference), rel=0.1)
