@@ -55,6 +55,44 @@ def squared_error(rendered: Array, observed: Array) -> Array:
     return jnp.mean((rendered - observed) ** 2)
 
 
+def shrink(picture: Array) -> Array:
+    """The next level of a Gaussian pyramid: blurred and of half the size.
+
+    Args:
+      picture: `[H, W, C]`.
+
+    Returns:
+      `[ceil(H / 2), ceil(W / 2), C]`, every second pixel after a blur by
+      (1, 4, 6, 4, 1) / 16 along each side; beyond the border it goes on as at the
+      border.
+
+    Source: Burt and Adelson, The Laplacian Pyramid as a Compact Image Code, 1983.
+    """
+    padded = jnp.pad(picture, ((2, 2), (2, 2), (0, 0)), mode="edge")
+    taps = (1, 4, 6, 4, 1)
+    high, wide = picture.shape[:2]
+    down = sum(w * padded[i : i + high : 2] for i, w in enumerate(taps)) / 16
+    return sum(w * down[:, i : i + wide : 2] for i, w in enumerate(taps)) / 16
+
+
+def pyramid_error(rendered: Array, observed: Array, num_levels: int = 3) -> Array:
+    """Mean squared differences at several sizes, added.
+
+    Args:
+      rendered: `[H, W, C]`.
+      observed: `[H, W, C]`.
+      num_levels: sizes, each half the one before (static).
+
+    Returns:
+      `[]` energy; far apart, edges still pull on each other in the small pictures.
+    """
+    total, pair = squared_error(rendered, observed), (rendered, observed)
+    for _ in range(num_levels - 1):
+        pair = tuple(shrink(picture) for picture in pair)
+        total = total + squared_error(*pair)
+    return total
+
+
 def silhouette_energy(alpha: Array, mask: Array) -> Array:
     """One minus the intersection over union of two soft masks.
 
@@ -72,4 +110,10 @@ def silhouette_energy(alpha: Array, mask: Array) -> Array:
     return 1 - safe_divide(jnp.sum(shared), union, fallback=1.0)
 
 
-__all__ = ["robust_negative_log_likelihood", "silhouette_energy", "squared_error"]
+__all__ = [
+    "pyramid_error",
+    "robust_negative_log_likelihood",
+    "shrink",
+    "silhouette_energy",
+    "squared_error",
+]

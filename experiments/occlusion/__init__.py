@@ -1,0 +1,1 @@
+"""StillebenDR: objects that the estimate hides find their depth."""
