@@ -69,10 +69,12 @@ def shrink(picture: Array) -> Array:
     Source: Burt and Adelson, The Laplacian Pyramid as a Compact Image Code, 1983.
     """
     padded = jnp.pad(picture, ((2, 2), (2, 2), (0, 0)), mode="edge")
-    taps = (1, 4, 6, 4, 1)
+    taps = jnp.array([1, 4, 6, 4, 1], picture.dtype).reshape(5, 1, 1, 1) / 16
     high, wide = picture.shape[:2]
-    down = sum(w * padded[i : i + high : 2] for i, w in enumerate(taps)) / 16
-    return sum(w * down[:, i : i + wide : 2] for i, w in enumerate(taps)) / 16
+    down = jnp.stack([padded[i : i + high : 2] for i in range(5)])
+    down = jnp.sum(taps * down, 0)
+    across = jnp.stack([down[:, i : i + wide : 2] for i in range(5)])
+    return jnp.sum(taps * across, 0)
 
 
 def pyramid_error(rendered: Array, observed: Array, num_levels: int = 3) -> Array:
