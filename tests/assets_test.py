@@ -15,6 +15,7 @@ from ivg.scene.shapes.families import tabletop_library
 
 ASSETS = Path(__file__).parents[1] / "assets"
 PICTURES = ASSETS / "pictures"
+CHECKPOINTS = sorted((ASSETS / "checkpoints").iterdir())
 OBJECTS = {"tabletop_0": 1, "tabletop_1": 3, "tabletop_2": 5}
 SIZE = 128
 
@@ -28,8 +29,7 @@ def test_the_readme_names_every_file():
     text = (ASSETS / "README.md").read_text(encoding="utf-8")
     names = {f"pictures/{path.name}" for path in PICTURES.iterdir()}
     assert len(names) == 7
-    folders = {f"{folder}/" for folder in ("lido_shifted", "checkpoints/lido")}
-    assert all((ASSETS / name).is_dir() for name in folders)
+    folders = {"lido_shifted/"} | {f"checkpoints/{path.name}/" for path in CHECKPOINTS}
     assert all(f"`{name}`" in text for name in names | folders)
     assert {path.name for path in ASSETS.iterdir()} == {
         "README.md", "checkpoints", "lido_shifted", "pictures"
@@ -43,9 +43,11 @@ def test_the_second_test_set_is_complete():
     assert len(load_shifted(2)[1]) == 2
 
 
-def test_checkpoints_are_small():
-    files = [p for p in (ASSETS / "checkpoints" / "lido").rglob("*") if p.is_file()]
-    assert sum(path.stat().st_size for path in files) < 10e6
+@pytest.mark.parametrize("folder", CHECKPOINTS, ids=lambda path: path.name)
+def test_checkpoints_are_small_and_name_no_place(folder):
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert 0 < sum(path.stat().st_size for path in files) < 10e6
+    assert not any(p.stat().st_size for p in files if p.name == "commit_success.txt")
 
 
 @pytest.mark.parametrize(
