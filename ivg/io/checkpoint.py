@@ -9,11 +9,15 @@ from orbax.checkpoint import v1 as ocp
 from ivg.io.errors import InputError
 from ivg.typing import PyTree
 
+_MARKER = "commit_success.txt"  # of Orbax; it writes the path into it
+
 
 def save_params(
     folder: str | pathlib.Path, params: PyTree, dtype: jnp.dtype | None = None
 ) -> None:
     """Writes parameters; what was there is replaced.
+
+    Nothing in the folder tells where it was made.
 
     Args:
       folder: folder to make.
@@ -23,7 +27,11 @@ def save_params(
     """
     if dtype is not None:
         params = jax.tree.map(lambda x: x.astype(dtype), params)
-    ocp.save(pathlib.Path(folder).absolute(), params, overwrite=True)
+    path = pathlib.Path(folder).absolute()
+    ocp.save(path, params, overwrite=True)
+    marker = path / _MARKER
+    if marker.exists():
+        marker.write_bytes(b"")
 
 
 def load_params(folder: str | pathlib.Path, like: PyTree) -> PyTree:

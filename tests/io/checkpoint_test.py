@@ -27,3 +27,9 @@ def test_half_precision_is_read_as_what_is_asked_for(tmp_path):
     found = load_params(tmp_path / "half", params)["w"]
     assert found.dtype == jnp.float32
     np.testing.assert_array_equal(found, params["w"].astype(jnp.float16))
+
+
+def test_a_checkpoint_does_not_tell_where_it_was_made(tmp_path):
+    save_params(tmp_path / "x", {"w": jnp.ones(3)})
+    files = [path for path in (tmp_path / "x").rglob("*") if path.is_file()]
+    assert files and not any(str(tmp_path).encode() in f.read_bytes() for f in files)
