@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from ivg.data.tabletop import sample_tabletop
+from ivg.energy.pixel import blur
 from ivg.energy.tabletop import display, render_tabletop
 from ivg.geometry import rotation
 from ivg.numerics import matmul, safe_divide
@@ -129,31 +130,6 @@ def picture_of(
     )
 
 
-def blur(picture: Array, sigma_px: float) -> Array:
-    """A picture seen through a Gaussian.
-
-    Args:
-      picture: `[H, W, 3]`.
-      sigma_px: standard deviation, pixels.
-
-    Returns:
-      `[H, W, 3]`; beyond the border it goes on as at the border.
-    """
-
-    def along(size):
-        """Weights of one axis, with those from beyond the border at the border."""
-        reach = math.ceil(4 * sigma_px)
-        taps = jnp.arange(-reach, reach + 1)
-        weight = jnp.exp(-0.5 * (taps / sigma_px) ** 2)
-        at = jnp.clip(jnp.arange(size)[:, None] + taps, 0, size - 1)
-        rows = jnp.broadcast_to(jnp.arange(size)[:, None], at.shape)
-        return jnp.zeros((size, size)).at[rows, at].add(weight / jnp.sum(weight))
-
-    down, across = along(picture.shape[0]), along(picture.shape[1])
-    flat = matmul(down, picture.reshape(picture.shape[0], -1)).reshape(picture.shape)
-    return matmul(across, flat)
-
-
 def pose_bounds(problem: Problem) -> Bounds:
     """The box around the first guess; gives every method the same units.
 
@@ -206,7 +182,6 @@ __all__ = [
     "POSITION_SPREAD",
     "Pose",
     "Problem",
-    "blur",
     "picture_of",
     "pose_bounds",
     "pose_error",

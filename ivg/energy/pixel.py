@@ -4,7 +4,7 @@ import math
 
 import jax.numpy as jnp
 
-from ivg.numerics import safe_divide
+from ivg.numerics import matmul, safe_divide
 from ivg.typing import Array
 
 
@@ -53,6 +53,31 @@ def squared_error(rendered: Array, observed: Array) -> Array:
       `[]` energy.
     """
     return jnp.mean((rendered - observed) ** 2)
+
+
+def blur(picture: Array, sigma_px: float) -> Array:
+    """A picture seen through a Gaussian.
+
+    Args:
+      picture: `[H, W, 3]`.
+      sigma_px: standard deviation, pixels.
+
+    Returns:
+      `[H, W, 3]`; beyond the border it goes on as at the border.
+    """
+
+    def along(size):
+        """Weights of one axis, with those from beyond the border at the border."""
+        reach = math.ceil(4 * sigma_px)
+        taps = jnp.arange(-reach, reach + 1)
+        weight = jnp.exp(-0.5 * (taps / sigma_px) ** 2)
+        at = jnp.clip(jnp.arange(size)[:, None] + taps, 0, size - 1)
+        rows = jnp.broadcast_to(jnp.arange(size)[:, None], at.shape)
+        return jnp.zeros((size, size)).at[rows, at].add(weight / jnp.sum(weight))
+
+    down, across = along(picture.shape[0]), along(picture.shape[1])
+    flat = matmul(down, picture.reshape(picture.shape[0], -1)).reshape(picture.shape)
+    return matmul(across, flat)
 
 
 def shrink(picture: Array) -> Array:
@@ -113,6 +138,7 @@ def silhouette_energy(alpha: Array, mask: Array) -> Array:
 
 
 __all__ = [
+    "blur",
     "pyramid_error",
     "robust_negative_log_likelihood",
     "shrink",

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import jax.test_util
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from scipy.stats import norm
 
 from ivg.energy import pixel
@@ -63,3 +64,12 @@ def test_silhouette_energy():
     empty = jnp.zeros((4, 4))
     assert pixel.silhouette_energy(empty, empty) == 0
     assert jnp.all(jnp.isfinite(jax.grad(pixel.silhouette_energy)(empty, empty)))
+
+
+def test_blur_equals_scipy():
+    picture = jax.random.uniform(jax.random.key(0), (12, 15, 3))
+    expected = gaussian_filter(
+        np.asarray(picture), (1.5, 1.5, 0), mode="nearest", truncate=4.0
+    )
+    np.testing.assert_allclose(pixel.blur(picture, 1.5), expected, atol=1e-5)
+    np.testing.assert_allclose(pixel.blur(jnp.ones((5, 4, 3)), 2.0), 1.0, atol=1e-6)

@@ -21,7 +21,7 @@ from ivg.scene.stack import depths_of, stack_library, with_depths
 
 
 @pytest.mark.slow
-def test_smoke(tmp_path):
+def test_smoke(tmp_path, compile_quickly):
     metrics = run(PRESETS["smoke"], str(tmp_path))
     assert set(metrics) == {
         f"{name}_aggregate" for name in ("success", "median_error_mm", "seconds")

@@ -2,13 +2,10 @@
 
 import json
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import scipy.ndimage
 
-from experiments.refine_pose.problem import blur
 from experiments.refine_pose.run import (
     METHODS,
     PRESETS,
@@ -22,7 +19,7 @@ from experiments.refine_pose.run import (
 
 
 @pytest.mark.slow
-def test_smoke(tmp_path):
+def test_smoke(tmp_path, compile_quickly):
     metrics = run(PRESETS["smoke"], str(tmp_path))
     kinds = "median_renders", "share_solved", "median_final"
     expected = {f"{kind}_{name}" for kind in kinds for name in METHODS}
@@ -46,12 +43,3 @@ def test_renders_until_a_tenth_is_left():
 def test_refused_steps_cost_one_render():
     accepted = jnp.array([True, False, False, True])
     np.testing.assert_array_equal(newton_renders(accepted), [0, 5, 9, 10, 11])
-
-
-def test_blur_equals_scipy():
-    picture = jax.random.uniform(jax.random.key(0), (12, 15, 3))
-    expected = scipy.ndimage.gaussian_filter(
-        np.asarray(picture), (1.5, 1.5, 0), mode="nearest", truncate=4.0
-    )
-    np.testing.assert_allclose(blur(picture, 1.5), expected, atol=1e-5)
-    np.testing.assert_allclose(blur(jnp.ones((5, 4, 3)), 2.0), 1.0, atol=1e-6)

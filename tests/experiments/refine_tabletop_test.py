@@ -9,7 +9,7 @@ from experiments.refine_tabletop.run import PRESETS, UNITS, median_errors, run
 
 
 @pytest.mark.slow
-def test_smoke(tmp_path):
+def test_smoke(tmp_path, compile_quickly):
     metrics = run(PRESETS["smoke"], str(tmp_path))
     expected = {f"median_{n}_{w}" for n in UNITS for w in ("initial", "final")}
     assert set(metrics) == expected

@@ -1,0 +1,1 @@
+"""Deformable registration with one picture, as StillebenDR does it."""
