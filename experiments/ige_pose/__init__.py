@@ -1,0 +1,1 @@
+"""IGE-Net for poses: training and comparison of networks that lift them."""
