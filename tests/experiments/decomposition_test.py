@@ -142,6 +142,7 @@ def test_batches_come_from_the_data_or_are_new(scenes):
     assert anew(jax.random.key(0), ()).shape == (8,)
 
 
+@pytest.mark.slow
 def test_sets_share_no_scenes():
     (first, _), (other, _) = (make_scenes(SMOKE, split, 4) for split in SPLITS)
     assert not np.isin(other.truth.position_m, first.truth.position_m).any()
@@ -204,6 +205,7 @@ def test_colours_of_changes():
     assert found[0, 1].tolist() == [255] * 3 and found[0, 3].max() < 100
 
 
+@pytest.mark.slow
 def test_training_then_evaluation(tmp_path):
     losses = run_training(SMOKE, str(tmp_path))
     assert all(np.isfinite(losses[f"loss_{name}"]) for name in VARIANTS)

@@ -1,0 +1,1 @@
+"""IGE-Net for voxels: training and comparison of networks that reconstruct."""
