@@ -13,9 +13,9 @@ hypothesis.settings.register_profile("thorough", max_examples=1000, deadline=Non
 hypothesis.settings.load_profile("quick")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def compile_quickly():
-    """For programs that run for a moment and take long to compile."""
+    """For modules whose programs run for a moment and take long to compile."""
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", False)

@@ -1,7 +1,6 @@
 """Times the renderer beside its peers, in turn within one process."""
 
 import dataclasses
-import json
 import platform
 import sys
 import time
@@ -14,7 +13,7 @@ from tqdm import tqdm
 
 from experiments.benchmark import contestants, scaling
 from experiments.benchmark.scenes import make_soup
-from ivg.io.atomic import check_writable_folder, write_atomic
+from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.io.errors import InputError
 from ivg.viz.plots import curves_png
 
@@ -241,7 +240,7 @@ def _write(folder: Path, metrics, medians, growth) -> None:
     }
     figure = curves_png(curves, x_label="scene", y_label="milliseconds", log=True)
     write_atomic(folder / "benchmark.png", figure)
-    write_atomic(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    write_json(folder / "metrics.json", metrics)
 
 
 __all__ = ["PRESETS", "Config", "check_peers", "describe_machine", "run", "table"]

@@ -1,7 +1,6 @@
 """Trains the Scene Decomposition Model, or measures what it gains."""
 
 import functools
-import json
 import pathlib
 
 import jax
@@ -29,7 +28,7 @@ from experiments.decomposition.figures import (
 from experiments.decomposition.tables import decomposition_table
 from experiments.decomposition.train import model_of, train_variant
 from experiments.lido.guesses import in_chunks
-from ivg.io.atomic import check_writable_folder, write_atomic
+from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.io.checkpoint import load_params
 from ivg.scene.stack import stack_library
 from ivg.viz.plots import curves_png
@@ -101,7 +100,7 @@ def run_training(config: Config, output: str) -> dict[str, float]:
     figure = curves_png(losses, x_label=label, y_label="loss", log=True)
     write_atomic(folder / "loss.png", figure)
     metrics = {f"loss_{name}": float(values[-1]) for name, values in losses.items()}
-    write_atomic(folder / "training.json", json.dumps(metrics, indent=2) + "\n")
+    write_json(folder / "training.json", metrics)
     return metrics
 
 
@@ -129,7 +128,7 @@ def run_evaluation(config: Config, output: str, checkpoint: str) -> dict[str, fl
     changes["no_change"] = np.zeros_like(examples.change)
     metrics = depth_metrics(changes, examples.change, config.noise_m)
     metrics |= order_metrics(changes, examples.change, problems.truth.position_m)
-    write_atomic(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    write_json(folder / "metrics.json", metrics)
     table = decomposition_table(metrics, 1000 * config.noise_m)
     write_atomic(folder / "table.md", table)
     write_pictures(config, problems, examples, said["rgb"], folder)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from experiments.decomposition.evaluate import BINS, ORDER, ROWS
+from experiments.tables import markdown_table
 
 TITLES = {"rgb": "RGB", "rgbd": "RGB-D", "no_change": "no change"}
 _COLUMNS = tuple((name, thing) for name in BINS for thing in ("cup", "block"))
@@ -32,8 +33,7 @@ def decomposition_table(metrics: Mapping[str, float], noise_mm: float) -> str:
     bins = dict(zip(BINS, (f"up to {half} mm", f"{half} to {whole} mm"), strict=True))
     heads = ["mean error, mm", *(f"{thing}, {bins[name]}" for name, thing in _COLUMNS)]
     heads += [*(f"both, {bins[name]}" for name in BINS), *ORDER]
-    lines = [heads, ["---"] * len(heads), *(_row(metrics, row) for row in ROWS)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return markdown_table(heads, [_row(metrics, row) for row in ROWS])
 
 
 def _row(metrics: Mapping[str, float], row: str) -> list[str]:

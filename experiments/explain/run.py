@@ -1,7 +1,6 @@
 """Explains one picture: picture in, editable 3D scene out."""
 
 import dataclasses
-import json
 import math
 import time
 from pathlib import Path
@@ -23,7 +22,7 @@ from experiments.explain.search import SEARCH_PX, coarse_search, num_stages
 from experiments.lido.config import PRESETS, SHIPPED
 from experiments.lido.networks import Trained, load_trained
 from ivg.colour import srgb_from_linear
-from ivg.io.atomic import check_writable_folder, write_atomic
+from ivg.io.atomic import check_writable_folder, write_json
 from ivg.io.errors import InputError
 from ivg.io.image import central_square, load_image, resize_image
 from ivg.io.scene_json import load_tabletop
@@ -117,7 +116,7 @@ def run(config: Config, output: str) -> dict[str, float]:
         write_outputs(output, picture, refinement, library, fov_deg, metrics)
         bar.update()
     metrics["seconds"] = time.perf_counter() - start
-    write_atomic(Path(output) / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    write_json(Path(output) / "metrics.json", metrics)
     return metrics
 
 

@@ -29,7 +29,7 @@ from experiments.ige_pose.networks import (
 from experiments.ige_pose.splits import load_split, procedural_split
 from experiments.ige_pose.tables import Size, error_table, size_table, step_table
 from experiments.ige_pose.train import first_descent, frozen, train_base, train_descent
-from ivg.io.atomic import check_writable_folder, write_atomic
+from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.io.errors import InputError, check_file, one_line
 from ivg.metrics.pose import best_scale
 from ivg.models.network import count_parameters
@@ -67,7 +67,7 @@ def run_training(
     views = make_views(config.seed, split.validation, config.num_test)
     networks, losses = train_networks(config, poses, folder)
     metrics = pose_metrics(config, lifters(config, networks), views)
-    write_atomic(folder / "training.json", json.dumps(metrics, indent=2) + "\n")
+    write_json(folder / "training.json", metrics)
     curves = {name: values / config.unroll_batch for name, values in losses.items()}
     figure = curves_png(
         curves, x_label=f"step / {config.chunk}", y_label="loss of a pose", log=True
@@ -76,7 +76,7 @@ def run_training(
     test = make_views(config.seed, split.test, config.num_test)
     sizes = train_sizes(config, networks, poses, test, folder)
     rows = [size._asdict() for size in sizes]
-    write_atomic(folder / "sizes.json", json.dumps(rows, indent=2) + "\n")
+    write_json(folder / "sizes.json", rows)
     return metrics
 
 
@@ -346,7 +346,7 @@ def run_evaluation(
     parts += ["Networks of other sizes, where they were trained\n", size_table(sizes)]
     write_atomic(folder / "table.md", "\n".join(parts))
     write_atomic(folder / "sizes.png", sizes_png(sizes))
-    write_atomic(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    write_json(folder / "metrics.json", metrics)
     return metrics
 
 

@@ -6,6 +6,8 @@ Source: Jack et al., IGE-Net, Table 1 and Fig. 4, in millimetres on Human3.6M.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from experiments.tables import markdown_table
+
 # Of a detector, of a detector tuned on the data, and of true joints.
 PAPER_TABLE = {
     "base": {"p1a": (79.0, 75.1, 61.6), "p2": (52.2, 47.9, 35.8)},
@@ -65,7 +67,7 @@ def error_table(metrics: Mapping[str, float], unrolls: Sequence[int], prefix="")
             )
             row += [f"{noisy:.1f} ({paper[0]}, {paper[1]})", f"{true:.1f} ({paper[2]})"]
         rows.append(row)
-    return _markdown(heads, rows)
+    return markdown_table(heads, rows)
 
 
 def step_table(metrics: Mapping[str, float], steps: Sequence[int], prefix="") -> str:
@@ -86,7 +88,7 @@ def step_table(metrics: Mapping[str, float], steps: Sequence[int], prefix="") ->
     ]
     paper = [str(PAPER_DESCENTS[step]) for step in steps]
     rows.append(["paper, P2, a network for each", *paper])
-    return _markdown(["step", *map(str, steps)], rows)
+    return markdown_table(["step", *map(str, steps)], rows)
 
 
 def size_table(sizes: Sequence[Size]) -> str:
@@ -106,7 +108,7 @@ def size_table(sizes: Sequence[Size]) -> str:
         for size in sizes
     ]  # fmt: skip
     heads = ["network", "multiply-adds", "parameters", "P2, true joints", "paper"]
-    return _markdown(heads, rows)
+    return markdown_table(heads, rows)
 
 
 def name_of(size: Size) -> str:
@@ -134,11 +136,6 @@ def paper_of(size: Size) -> int | None:
     if size.kind == "ige":
         return PAPER_DESCENTS.get(size.size[0])
     return PAPER_BASES.get((size.size[0], size.size[1]))
-
-
-def _markdown(heads: list[str], rows: list[list[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 __all__ = [

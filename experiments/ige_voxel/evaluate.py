@@ -14,6 +14,7 @@ from experiments.ige_voxel.networks import (
     base_reconstructor,
     descender,
     enlarge_grid,
+    learned_part,
 )
 from ivg.data.voxel_views import unpack_grid
 from ivg.metrics.voxels import voxel_iou
@@ -169,23 +170,32 @@ def cost_metrics(
 
     Returns:
       `seconds_256` for one picture once all is compiled, and `gib_256`, the most
-      memory of the process so far; `parameters_{ige,base}`. The two of 256 are of
-      `config.fine_side`.
+      memory of the process so far; both are of `config.fine_side`.
+      `milliseconds_learned_{32,256}`: what the networks take of that at 32 and at the
+      finest resolution, whose networks have the most features, and `ratio_learned`
+      between the two. `parameters_{ige,base}`.
     """
     trained = max(config.resolutions)
     run = descender(config, trained, config.fine_side)
     model = models[f"ige_iou_{trained}"]
     seconds = seconds_of(lambda: run(model, jnp.asarray(picture)))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    learned = [
+        seconds_of(lambda r=r: learned_part(config, r)(models[f"ige_iou_{r}"], picture))
+        for r in (GRID_SIDE, trained)
+    ]
     return {
         "seconds_256": seconds,
         "gib_256": peak,
+        "milliseconds_learned_32": 1e3 * learned[0],
+        "milliseconds_learned_256": 1e3 * learned[1],
+        "ratio_learned": learned[1] / learned[0],
         "parameters_ige": float(count_parameters(models["ige_iou_32"]["params"])),
         "parameters_base": float(count_parameters(models["base_frustum"]["params"])),
     }
 
 
-def seconds_of(run: Callable[[], Array], repeats: int = 3) -> float:
+def seconds_of(run: Callable[[], Array], repeats: int = 5) -> float:
     """How long something takes once it is compiled.
 
     Args:

@@ -9,7 +9,13 @@ import jax.numpy as jnp
 
 from experiments.ige_voxel.config import Config
 from ivg.io.checkpoint import load_params, save_params
-from ivg.models.voxel_energy import energy_evidence, init_energy, voxel_energy
+from ivg.models.voxel_energy import (
+    energy_evidence,
+    init_energy,
+    pooled_energy,
+    pooled_grids,
+    voxel_energy,
+)
 from ivg.models.voxel_networks import GRID_SIDE, VoxelSizes, base_network, start_network
 from ivg.refine.refiner import Refinement, refine
 from ivg.refine.unrolled import Descent, unrolled_refiner
@@ -157,6 +163,41 @@ def descender(config: Config, trained_at: int, resolution: int) -> Callable:
 
 
 @functools.cache
+def learned_part(config: Config, trained_at: int) -> Callable:
+    """Makes the compiled function that does what networks do in a descent, alone.
+
+    Args:
+      config: widths and steps.
+      trained_at: resolution that the networks were made for.
+
+    Returns:
+      Function `({"params", "statistics"}, picture [128, 128, 3])` to the sum of all
+      slopes: encoder, decoders, and the energy's networks and their derivative in
+      every step, at pooled grids that never change.
+    """
+    network = start_network(sizes_at(config, trained_at))
+
+    @jax.jit
+    def run(model, picture):
+        params = model["params"]
+        estimate = network.apply(
+            params["start"], picture[None].astype(float), statistics=model["statistics"]
+        )
+        logits, features = jax.tree.map(lambda x: x[0], estimate)
+        evidence = energy_evidence(params["energy"], features)
+        pooled = pooled_grids(params["energy"], enlarge_grid(logits, 64), evidence)
+        slope = jax.grad(functools.partial(pooled_energy, params["energy"]))
+
+        def step(seen, _):
+            return jax.tree.map(jnp.add, seen, slope(seen, evidence)), None
+
+        seen, _ = jax.lax.scan(step, pooled, length=config.num_steps)
+        return sum(jnp.sum(x) for x in seen)
+
+    return run
+
+
+@functools.cache
 def first_estimator(config: Config, trained_at: int = GRID_SIDE) -> Callable:
     """Makes the compiled function from one picture to the first estimate.
 
@@ -277,6 +318,7 @@ __all__ = [
     "first_estimator",
     "grow",
     "init_descent",
+    "learned_part",
     "load_model",
     "model_shapes",
     "save_model",

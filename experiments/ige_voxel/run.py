@@ -1,7 +1,6 @@
 """Trains IGE-Net's networks for voxels, or compares them."""
 
 import functools
-import json
 import pathlib
 from collections.abc import Callable, Mapping
 
@@ -26,7 +25,7 @@ from experiments.ige_voxel.networks import (
 from experiments.ige_voxel.tables import category_table, fine_table, loss_table
 from experiments.ige_voxel.things import load_things
 from experiments.ige_voxel.train import train_base, train_descent
-from ivg.io.atomic import check_writable_folder, write_atomic
+from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.models.voxel_networks import GRID_SIDE
 from ivg.scene.shapes.categories import NAMES
 from ivg.typing import PyTree
@@ -85,7 +84,7 @@ def run_training(
             save_model(folder / name, model)
             before = model["params"]
     metrics = {f"loss_{name}": float(values[-1]) for name, values in losses.items()}
-    write_atomic(folder / "training.json", json.dumps(metrics, indent=2) + "\n")
+    write_json(folder / "training.json", metrics)
     label = f"step / {config.chunk}"
     figure = curves_png(losses, x_label=label, y_label="loss of a grid", log=True)
     write_atomic(folder / "losses.png", figure)
@@ -173,7 +172,7 @@ def run_evaluation(
         fine_table(metrics, config.resolutions, config.fine_side),
     ]
     write_atomic(folder / "table.md", "\n".join(parts))
-    write_atomic(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    write_json(folder / "metrics.json", metrics)
     write_pictures(config, models, tests[GRID_SIDE], folder)
     write_fine_mesh(config, models, fine, folder)
     return metrics

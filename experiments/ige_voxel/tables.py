@@ -7,6 +7,7 @@ small networks (MobileNetV2).
 from collections.abc import Mapping, Sequence
 
 from experiments.ige_voxel.config import FINE_CATEGORIES, LOSSES, ROWS
+from experiments.tables import markdown_table
 from ivg.scene.shapes.categories import NAMES
 
 # The columns of `ROWS`.
@@ -53,7 +54,7 @@ def category_table(metrics: Mapping[str, float]) -> str:
     ]  # fmt: skip
     means = zip(ROWS, PAPER_MEANS, strict=True)
     rows.append(["mean", *(_cell(metrics[f"iou_{row}"], p) for row, p in means)])
-    return _markdown(["IoU, %", *(_TITLES[row] for row in ROWS)], rows)
+    return markdown_table(["IoU, %", *(_TITLES[row] for row in ROWS)], rows)
 
 
 def loss_table(
@@ -83,7 +84,7 @@ def loss_table(
             for loss in losses
         ]
         rows.append([title, *cells])
-    return _markdown(["mean IoU, %", *(_TITLES[loss] for loss in losses)], rows)
+    return markdown_table(["mean IoU, %", *(_TITLES[loss] for loss in losses)], rows)
 
 
 def fine_table(metrics: Mapping[str, float], trained: Sequence[int], side: int) -> str:
@@ -107,17 +108,12 @@ def fine_table(metrics: Mapping[str, float], trained: Sequence[int], side: int) 
         rows.append([f"trained at {resolution}, made finer", *cells])
     cells = [f"{metrics[f'iou_fine_descent_{c}']:.1f}" for c in FINE_CATEGORIES]
     rows.append([f"trained at {max(trained)}, descent at {side}", *cells])
-    return _markdown([f"IoU at {side}, %", *FINE_CATEGORIES], rows)
+    return markdown_table([f"IoU at {side}, %", *FINE_CATEGORIES], rows)
 
 
 def _cell(value: float | None, paper: float | None) -> str:
     shown = "" if value is None else f"{value:.1f}"
     return shown if paper is None else f"{shown} ({paper})"
-
-
-def _markdown(heads: list[str], rows: list[list[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 __all__ = [

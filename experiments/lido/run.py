@@ -1,6 +1,5 @@
 """Trains LiDO's networks, or compares LiDO with searches."""
 
-import json
 import pathlib
 from collections.abc import Callable
 
@@ -42,7 +41,7 @@ from experiments.lido.train import (
     train_guess,
     train_predictor,
 )
-from ivg.io.atomic import check_writable_folder, write_atomic
+from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.refine.lido import PredictFn
 from ivg.refine.tabletop_baseline import GBO, SIMPLEX
 from ivg.scene.library import MeshLibrary
@@ -99,7 +98,7 @@ def run_training(config: Config, output: str) -> dict[str, float]:
         "validation_precision": precision,
         "validation_recall": recall,
     }
-    write_atomic(folder / "training.json", json.dumps(metrics, indent=2) + "\n")
+    write_json(folder / "training.json", metrics)
     return metrics
 
 
@@ -158,7 +157,7 @@ def run_evaluation(config: Config, output: str, checkpoint: str) -> dict[str, fl
     metrics |= report(
         paths, shifted, library, held_out_library(), folder / "shifted", "shifted_"
     )
-    write_atomic(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    write_json(folder / "metrics.json", metrics)
     return metrics
 
 

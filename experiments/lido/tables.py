@@ -7,6 +7,7 @@ Understanding, Tables 2 and 3 (its synthetic data set).
 from collections.abc import Mapping
 
 from experiments.lido.statistics import METHODS, SIGNIFICANCE, STATES
+from experiments.tables import markdown_table
 
 UNITS = {
     "position": "px of 256",
@@ -87,7 +88,7 @@ def latent_table(metrics: Mapping[str, float], prefix: str = "") -> str:
             for m, paper in zip(METHODS, PAPER_HARD[name], strict=True)
         ]
         rows.append([name.replace("_", " "), unit, first, *lowered, *hard])
-    return _markdown(heads, rows)
+    return markdown_table(heads, rows)
 
 
 def image_table(metrics: Mapping[str, float], prefix: str = "") -> str:
@@ -108,7 +109,7 @@ def image_table(metrics: Mapping[str, float], prefix: str = "") -> str:
         ]
         for score, title in _SCORES.items()
     ]
-    return _markdown(["score", *(TITLES[state] for state in STATES)], rows)
+    return markdown_table(["score", *(TITLES[state] for state in STATES)], rows)
 
 
 def time_table(metrics: Mapping[str, float], prefix: str = "") -> str:
@@ -123,7 +124,7 @@ def time_table(metrics: Mapping[str, float], prefix: str = "") -> str:
     """
     times = [f"{metrics[f'{prefix}seconds_per_scene_{m}']:.3g}" for m in METHODS]
     heads = ["", *(TITLES[m] for m in METHODS)]
-    return _markdown(heads, [["seconds per scene", *times]])
+    return markdown_table(heads, [["seconds per scene", *times]])
 
 
 def _is_best(metrics: Mapping[str, float], name: str, prefix: str) -> bool:
@@ -134,11 +135,6 @@ def _is_best(metrics: Mapping[str, float], name: str, prefix: str) -> bool:
         and metrics[f"{prefix}p_lido_{other}_{name}"] < SIGNIFICANCE
         for other in ("gbo", "simplex")
     )
-
-
-def _markdown(heads: list[str], rows: list[list[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 __all__ = [

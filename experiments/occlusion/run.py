@@ -1,7 +1,6 @@
 """Whether objects that the estimate hides come forward to their places."""
 
 import dataclasses
-import json
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -18,8 +17,9 @@ from experiments.occlusion.figures import (
     steps_png,
 )
 from experiments.occlusion.problem import Problem, depth_errors, sample_problem
+from experiments.tables import markdown_table
 from ivg.energy.stack import stack_energy
-from ivg.io.atomic import check_writable_folder, write_atomic
+from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.refine.annealed import annealed_refiner
 from ivg.refine.refiner import Refiner, refine
 from ivg.scene.library import MeshLibrary
@@ -246,25 +246,25 @@ def table(metrics: dict[str, float], counts: dict[str, int]) -> str:
     Returns:
       Table with a row per method.
     """
-    lines = [
-        "| rendering | scenes | hidden objects within 1 cm | depth error (median) "
-        "| seconds per scene |",
-        "|---|---|---|---|---|",
+    heads = "rendering", "scenes", "hidden objects within 1 cm"
+    rows = [
+        [
+            METHODS[name].title,
+            str(count),
+            f"{100 * metrics[f'success_{name}']:.0f} %",
+            f"{metrics[f'median_error_mm_{name}']:.1f} mm",
+            f"{metrics[f'seconds_{name}']:.2f}",
+        ]
+        for name, count in counts.items()
     ]
-    for name in counts:
-        lines.append(
-            f"| {METHODS[name].title} | {counts[name]} "
-            f"| {100 * metrics[f'success_{name}']:.0f} % "
-            f"| {metrics[f'median_error_mm_{name}']:.1f} mm "
-            f"| {metrics[f'seconds_{name}']:.2f} |"
-        )
-    return "\n".join(lines) + "\n"
+    heads = [*heads, "depth error (median)", "seconds per scene"]
+    return markdown_table(heads, rows)
 
 
 def _write(folder: Path, config: Config, metrics, outcomes: dict[str, Outcome]) -> None:
     counts = {name: len(outcome.errors) for name, outcome in outcomes.items()}
     write_atomic(folder / "table.md", table(metrics, counts))
-    write_atomic(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    write_json(folder / "metrics.json", metrics)
     curves = {METHODS[n].title: 1e3 * o.errors.T for n, o in outcomes.items()}
     picture = error_curves_png(curves, y_label="depth error / mm", log=True)
     write_atomic(folder / "depth_errors.png", picture)

@@ -9,7 +9,6 @@ start and after each accepted step; in batches it renders more than is counted.
 """
 
 import dataclasses
-import json
 from pathlib import Path
 
 import jax
@@ -27,7 +26,7 @@ from experiments.refine_pose.problem import (
     pose_error,
     sample_problem,
 )
-from ivg.io.atomic import check_writable_folder, write_atomic
+from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.refine.gauss_newton import gauss_newton_refiner
 from ivg.refine.gradient import gradient_refiner
 from ivg.refine.leaves import from_units, project, to_units
@@ -379,7 +378,7 @@ def table(metrics: dict[str, float]) -> str:
 
 def _write(folder: Path, metrics, curves: dict[str, np.ndarray]) -> None:
     write_atomic(folder / "table.md", table(metrics))
-    write_atomic(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    write_json(folder / "metrics.json", metrics)
     picture = error_curves_png(
         curves, x_label="renders", y_label="pose error / first", log=True
     )

@@ -1,7 +1,6 @@
 """How far joint gradient refinement lowers the errors of table-top latents."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import jax
@@ -13,7 +12,7 @@ from tqdm import tqdm
 from ivg.data.perturb import perturb_tabletop
 from ivg.data.tabletop import sample_tabletop
 from ivg.energy.tabletop import display, render_tabletop, tabletop_energy
-from ivg.io.atomic import check_writable_folder, write_atomic
+from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.metrics.tabletop import tabletop_errors
 from ivg.refine.gradient import gradient_refiner
 from ivg.refine.refiner import Refinement, refine
@@ -183,7 +182,7 @@ def _write(
     folder: Path, metrics, medians, pictures, refinement: Refinement, library
 ) -> None:
     write_atomic(folder / "table.md", table(metrics))
-    write_atomic(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    write_json(folder / "metrics.json", metrics)
     curves = {name: curve / curve[0] for name, curve in medians.items()}
     write_atomic(folder / "errors.png", error_curves_png(curves))
     size_px = pictures.shape[1]

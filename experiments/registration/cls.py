@@ -122,9 +122,7 @@ def _fit_pose(shape: Array, fit: Fit, matches) -> Fit:
     to = jnp.sum(matches.centre, 0) / matches.total
     start = matmul(matches.weight, shape) / matches.total
     off = matches.centre - matches.weight[:, None] * to
-    u, _, vt = jnp.linalg.svd(matmul(off.T, shape - start))
-    sign = jnp.ones(3).at[2].set(jnp.linalg.det(matmul(u, vt)))
-    turn = matmul(u * sign, vt)
+    turn, _ = rotation.nearest_rotation(matmul(off.T, shape - start))
     return fit._replace(turn=turn, shift=to - matmul(turn, start))
 
 

@@ -1,6 +1,5 @@
 """Trains what registration needs, or compares the methods."""
 
-import json
 import pathlib
 
 import numpy as np
@@ -31,7 +30,7 @@ from experiments.registration.tables import (
     result_table,
 )
 from experiments.registration.train import train_features, train_regressor
-from ivg.io.atomic import check_writable_folder, write_atomic
+from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.viz.plots import curves_png
 
 
@@ -65,7 +64,7 @@ def run_training(config: Config, output: str) -> dict[str, float]:
         figure = curves_png(losses, x_label=label, y_label="loss", log=True)
         write_atomic(folder / f"loss_{kind}.png", figure)
         metrics |= {f"loss_{kind}_{n}": float(v[-1]) for n, v in losses.items()}
-    write_atomic(folder / "training.json", json.dumps(metrics, indent=2) + "\n")
+    write_json(folder / "training.json", metrics)
     return metrics
 
 
@@ -102,7 +101,7 @@ def run_evaluation(config: Config, output: str, checkpoint: str) -> dict[str, fl
         paper_table(),
     ]
     write_atomic(folder / "table.md", "\n".join(tables))
-    write_atomic(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    write_json(folder / "metrics.json", metrics)
     sheet, animation = make_figures(config, trained, observations, names)
     write_atomic(folder / "examples.png", sheet)
     write_atomic(folder / "registration.gif", animation)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from experiments.registration.evaluate import METHODS, MODES, Distances
+from experiments.tables import markdown_table
 
 OURS = "joint"
 GROWTH = 1.3  # how much the error may grow with the noise
@@ -105,7 +106,7 @@ def result_table(
     for i, name in [*enumerate(names), (slice(None), "all")]:
         cells = [distances[m][s][i] for s in MODES for m in methods]
         rows.append([name, *map(_cell, [truth[i], *cells])])
-    return markdown(["instance", "ground truth", *heads], rows)
+    return markdown_table(["instance", "ground truth", *heads], rows)
 
 
 def ratio_table(
@@ -130,7 +131,7 @@ def ratio_table(
     counts = ["ours" if m == OURS else m for m in methods]
     total = [f"{metrics[f'count_{n}_noisy_within_1p3']:.0f}" for n in counts]
     rows.append([f"at most {GROWTH}", *total])
-    return markdown(["instance", *(TITLES[m] for m in methods)], rows)
+    return markdown_table(["instance", *(TITLES[m] for m in methods)], rows)
 
 
 def paper_table() -> str:
@@ -142,25 +143,11 @@ def paper_table() -> str:
     heads = ["instance", "ground truth"]
     heads += [f"{m}, {s}" for s in MODES for m in ("CLS", "DeepCPD", "ours")]
     rows = [[name, *row.split(" | ")] for name, row in PAPER.items()]
-    return markdown(heads, rows)
+    return markdown_table(heads, rows)
 
 
 def _cell(values: np.ndarray) -> str:
     return f"{1e3 * np.mean(values):.2f} ({1e3 * np.std(values):.2f})"
-
-
-def markdown(heads: list[str], rows: list[list[str]]) -> str:
-    """A table.
-
-    Args:
-      heads: of the columns.
-      rows: cells.
-
-    Returns:
-      Markdown.
-    """
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 __all__ = [
@@ -170,7 +157,6 @@ __all__ = [
     "OURS",
     "PAPER",
     "TITLES",
-    "markdown",
     "paper_table",
     "ratio_table",
     "registration_metrics",

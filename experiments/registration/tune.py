@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import json
 import pathlib
 
 import numpy as np
@@ -13,8 +12,8 @@ from experiments.registration.evaluate import MODES, evaluate_method, methods_of
 from experiments.registration.networks import load_trained
 from experiments.registration.scenes import observe_instances
 from experiments.registration.shapes import make_instances, training_meshes
-from experiments.registration.tables import markdown
-from ivg.io.atomic import check_writable_folder, write_atomic
+from experiments.tables import markdown_table
+from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 
 _SEED = 1000  # of views, apart from those of the test
 _DRIFTS = tuple(
@@ -78,8 +77,10 @@ def run_tuning(config: Config, output: str, checkpoint: str) -> dict[str, float]
         ]
         found[f"{method} {mode} {value}"] = float(1e3 * np.mean(errors))
     rows = [[name, f"{mean:.2f}"] for name, mean in found.items()]
-    write_atomic(folder / "tune.md", markdown(["candidate", "mean distance, mm"], rows))
-    write_atomic(folder / "tune.json", json.dumps(found, indent=2) + "\n")
+    write_atomic(
+        folder / "tune.md", markdown_table(["candidate", "mean distance, mm"], rows)
+    )
+    write_json(folder / "tune.json", found)
     return found
 
 

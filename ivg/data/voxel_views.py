@@ -15,7 +15,7 @@ from ivg.geometry.camera import Camera, look_at
 from ivg.render.pipeline import render
 from ivg.scene.appearance import make_lights, make_material
 from ivg.scene.graph import Scene, make_nodes, make_scene
-from ivg.scene.library import MeshLibrary
+from ivg.scene.library import single_shape
 from ivg.scene.mesh import Mesh
 from ivg.typing import Array
 
@@ -89,8 +89,7 @@ def view_scene(mesh: Mesh, colours: Array, camera: Camera) -> Scene:
     Returns:
       `Scene` of one node.
     """
-    stacked = jax.tree.map(lambda x: x[None], mesh)
-    library = MeshLibrary(stacked, ("thing",), (1,))
+    library = single_shape(mesh)
     towards = camera.position + jnp.array([0.0, 1.0, 0.0])
     across = jnp.cross(jnp.array([0.0, 1.0, 0.0]), camera.position)
     lights = make_lights(

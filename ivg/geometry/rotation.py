@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from ivg.numerics import (
+    matmul,
     safe_atan2,
     safe_norm,
     safe_normalize,
@@ -261,6 +262,24 @@ def angle_between(a_from_c: Array, b_from_c: Array) -> Array:
     return 2 * safe_atan2(safe_norm(relative[1:]), jnp.abs(relative[0]))
 
 
+def nearest_rotation(matrix: Array) -> tuple[Array, Array]:
+    """The rotation that turns most like a matrix, never a mirror.
+
+    Args:
+      matrix: `[3, 3]`, such as the covariance `sum_i a_i b_i^T` of points `b_i` that
+        are to be turned onto `a_i`.
+
+    Returns:
+      `[3, 3]` the rotation `R` with the greatest `trace(R^T matrix)`, and that `[]`.
+
+    Source: Umeyama, Least-squares estimation of transformation parameters, PAMI 1991.
+    """
+    u, sizes, vt = jnp.linalg.svd(matrix)
+    mirrors = jnp.linalg.det(u) * jnp.linalg.det(vt) < 0
+    signs = jnp.ones_like(sizes).at[-1].set(jnp.where(mirrors, -1, 1))
+    return matmul(u * signs, vt), jnp.sum(sizes * signs)
+
+
 def sample_quaternion(key: Array) -> Array:
     """A rotation drawn uniformly from all rotations.
 
@@ -300,6 +319,7 @@ __all__ = [
     "look_rotation",
     "matrix_from_quaternion",
     "multiply",
+    "nearest_rotation",
     "quaternion_from_azimuth",
     "quaternion_from_azimuth_elevation",
     "quaternion_from_matrix",

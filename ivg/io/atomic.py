@@ -1,11 +1,13 @@
 """Outputs that are whole or absent: written under another name, then renamed."""
 
 import contextlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ivg.io.errors import InputError, one_line
 
@@ -38,6 +40,22 @@ def write_atomic(path: str | os.PathLike, data: bytes | str) -> Path:
         with contextlib.suppress(OSError):
             temporary.unlink()
     return path
+
+
+def write_json(path: str | os.PathLike, data: Any) -> Path:
+    """Writes data as JSON, whole or not at all.
+
+    Args:
+      path: file.
+      data: what `json` can write.
+
+    Returns:
+      The path.
+
+    Raises:
+      InputError: as `write_atomic`.
+    """
+    return write_atomic(path, json.dumps(data, indent=2) + "\n")
 
 
 @contextlib.contextmanager
@@ -108,4 +126,5 @@ __all__ = [
     "atomic_directory_writer",
     "check_writable_folder",
     "write_atomic",
+    "write_json",
 ]

@@ -10,8 +10,8 @@ def intersection_over_union(a: Array, b: Array) -> Array:
     """Overlap of two masks.
 
     Args:
-      a: `[H, W]` bool.
-      b: `[H, W]` bool.
+      a: `[...]` bool.
+      b: `[...]` bool.
 
     Returns:
       `[]` in [0, 1]; one where both are empty.

@@ -5,6 +5,7 @@ A scale is free in all of them: a picture does not say how large a person is.
 
 import jax.numpy as jnp
 
+from ivg.geometry.rotation import nearest_rotation
 from ivg.numerics import matmul, safe_divide, safe_norm
 from ivg.typing import Array
 
@@ -72,11 +73,9 @@ def procrustes(pose: Array, truth: Array) -> Array:
     """
     middle = jnp.mean(truth, 0)
     from_, to = pose - jnp.mean(pose, 0), truth - middle
-    u, sizes, vt = jnp.linalg.svd(matmul(from_.T, to))
-    mirror = jnp.sign(jnp.linalg.det(u) * jnp.linalg.det(vt))
-    signs = jnp.ones_like(sizes).at[-1].set(jnp.where(mirror < 0, -1, 1))
-    scale = safe_divide(jnp.sum(sizes * signs), jnp.sum(from_**2))
-    return scale * matmul(from_, matmul(u * signs, vt)) + middle
+    turn, reach = nearest_rotation(matmul(from_.T, to))
+    scale = safe_divide(reach, jnp.sum(from_**2))
+    return scale * matmul(from_, turn) + middle
 
 
 def protocol_2(pose: Array, truth: Array) -> Array:

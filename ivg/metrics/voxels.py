@@ -9,6 +9,7 @@ Source: Jack et al., IGE-Net, section 6.2.
 import jax
 import jax.numpy as jnp
 
+from ivg.metrics.image import intersection_over_union
 from ivg.numerics import safe_divide
 from ivg.typing import Array
 
@@ -70,9 +71,7 @@ def voxel_iou(logits: Array, truth: Array) -> Array:
     Returns:
       `[]` in [0, 1]; one if both are empty.
     """
-    found, real = logits > 0, truth > 0.5
-    union = jnp.sum(found | real)
-    return jnp.where(union > 0, jnp.sum(found & real) / jnp.maximum(union, 1), 1.0)
+    return intersection_over_union(logits > 0, truth > 0.5)
 
 
 __all__ = ["focal_loss", "soft_iou_loss", "voxel_iou"]

@@ -89,10 +89,11 @@ _convolve_own.defvjp(_convolve_forward, _convolve_backward)
 
 
 def convolve_depthwise(inputs: Array, kernel: Array, stride: int = 1) -> Array:
-    """Convolution of each channel by itself, with SAME padding.
+    """Convolution of each channel by itself, differentiable once and in reverse.
 
-    Written as a sum over the cells of the kernel, which XLA fuses: on a CPU 10 to 50
-    times faster than its grouped convolution.
+    Padding is SAME. Written as a sum over the cells of the kernel, which XLA fuses: on
+    a CPU 10 to 50 times faster than its grouped convolution. The gradient that JAX
+    derives from such sums is many times slower; here it is sums of that kind again.
 
     Args:
       inputs: `[B, H, W, C]`.
@@ -102,6 +103,11 @@ def convolve_depthwise(inputs: Array, kernel: Array, stride: int = 1) -> Array:
     Returns:
       `[B, H', W', C]`.
     """
+    return _depthwise_own(inputs, kernel, stride)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _depthwise_own(inputs, kernel, stride):
     sizes, windows = inputs.shape[1:3], kernel.shape[:2]
     pads = jax.lax.padtype_to_pads(sizes, windows, (stride, stride), "SAME")
     padded = jnp.pad(inputs, ((0, 0), *pads, (0, 0)))
@@ -110,6 +116,37 @@ def convolve_depthwise(inputs: Array, kernel: Array, stride: int = 1) -> Array:
         padded[:, i : i + spans[0] : stride, j : j + spans[1] : stride] * kernel[i, j]
         for i, j in itertools.product(*map(range, windows))
     )
+
+
+def _depthwise_forward(inputs, kernel, stride):
+    return _depthwise_own(inputs, kernel, stride), (inputs, kernel)
+
+
+def _depthwise_backward(stride, saved, slope):
+    inputs, kernel = saved
+    sizes, windows = inputs.shape[1:3], kernel.shape[:2]
+    pads = jax.lax.padtype_to_pads(sizes, windows, (stride, stride), "SAME")
+    spans = [stride * (size - 1) + 1 for size in slope.shape[1:3]]
+    apart = [
+        (window - 1 - before, size + before - span, stride - 1)
+        for size, window, (before, _), span in zip(
+            sizes, windows, pads, spans, strict=True
+        )
+    ]
+    zero = jnp.zeros((), slope.dtype)
+    spread = jax.lax.pad(slope, zero, ((0, 0, 0), *apart, (0, 0, 0)))
+    padded = jnp.pad(inputs, ((0, 0), *pads, (0, 0)))
+    ones = jnp.ones((1, slope.size // slope.shape[-1]), slope.dtype)
+    of_inputs, of_kernel = jnp.zeros_like(inputs), []
+    for i, j in itertools.product(*map(range, windows)):
+        shifted = spread[:, i : i + sizes[0], j : j + sizes[1]]
+        of_inputs += shifted * kernel[windows[0] - 1 - i, windows[1] - 1 - j]
+        seen = padded[:, i : i + spans[0] : stride, j : j + spans[1] : stride]
+        of_kernel.append(ones @ (seen * slope).reshape(-1, slope.shape[-1]))
+    return of_inputs, jnp.stack(of_kernel).reshape(kernel.shape)
+
+
+_depthwise_own.defvjp(_depthwise_forward, _depthwise_backward)
 
 
 def max_pool(inputs: Array) -> Array:

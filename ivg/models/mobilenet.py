@@ -4,11 +4,6 @@ Source: Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottlenecks, 
 with the widths and the padding of Keras.
 """
 
-import functools
-import itertools
-
-import jax
-import jax.numpy as jnp
 from flax import linen as nn
 
 from ivg.models.layers import convolve_depthwise
@@ -40,55 +35,6 @@ def scaled_width(width: int, factor: float) -> int:
     exact = width * factor
     rounded = max(8, int(exact + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * exact else rounded
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def convolve_channels(inputs: Array, kernel: Array, stride: int = 1) -> Array:
-    """`convolve_depthwise` with a gradient that is as fast, once and in reverse.
-
-    The gradient that JAX derives from sums of shifted pictures is many times slower on
-    a CPU than the sums themselves. Here it is such sums again.
-
-    Args:
-      inputs: `[B, H, W, C]`.
-      kernel: `[K, L, 1, C]`.
-      stride: cells from one output to the next.
-
-    Returns:
-      `[B, H', W', C]`, with SAME padding.
-    """
-    return convolve_depthwise(inputs, kernel, stride)
-
-
-def _channels_forward(inputs, kernel, stride):
-    return convolve_depthwise(inputs, kernel, stride), (inputs, kernel)
-
-
-def _channels_backward(stride, saved, slope):
-    inputs, kernel = saved
-    sizes, windows = inputs.shape[1:3], kernel.shape[:2]
-    pads = jax.lax.padtype_to_pads(sizes, windows, (stride, stride), "SAME")
-    spans = [stride * (size - 1) + 1 for size in slope.shape[1:3]]
-    apart = [
-        (window - 1 - before, size + before - span, stride - 1)
-        for size, window, (before, _), span in zip(
-            sizes, windows, pads, spans, strict=True
-        )
-    ]
-    zero = jnp.zeros((), slope.dtype)
-    spread = jax.lax.pad(slope, zero, ((0, 0, 0), *apart, (0, 0, 0)))
-    padded = jnp.pad(inputs, ((0, 0), *pads, (0, 0)))
-    ones = jnp.ones((1, slope.size // slope.shape[-1]), slope.dtype)
-    of_inputs, of_kernel = jnp.zeros_like(inputs), []
-    for i, j in itertools.product(*map(range, windows)):
-        shifted = spread[:, i : i + sizes[0], j : j + sizes[1]]
-        of_inputs += shifted * kernel[windows[0] - 1 - i, windows[1] - 1 - j]
-        seen = padded[:, i : i + spans[0] : stride, j : j + spans[1] : stride]
-        of_kernel.append(ones @ (seen * slope).reshape(-1, slope.shape[-1]))
-    return of_inputs, jnp.stack(of_kernel).reshape(kernel.shape)
-
-
-convolve_channels.defvjp(_channels_forward, _channels_backward)
 
 
 class MobileNetV2(nn.Module):
@@ -140,7 +86,7 @@ class _Block(nn.Module):
             x = nn.relu6(ConvNorm(channels * self.expansion, name="expand")(x))
         shape = (3, 3, 1, x.shape[-1])
         kernel = self.param("kernel", nn.initializers.lecun_uniform(), shape)
-        x = convolve_channels(x, kernel, self.stride)
+        x = convolve_depthwise(x, kernel, self.stride)
         x = nn.relu6(BatchNorm(name="norm")(x))
         x = ConvNorm(self.width, name="project")(x)
         return x + inputs if self.stride == 1 and self.width == channels else x
@@ -151,6 +97,5 @@ __all__ = [
     "STAGES",
     "STEM_WIDTH",
     "MobileNetV2",
-    "convolve_channels",
     "scaled_width",
 ]

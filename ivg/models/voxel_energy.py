@@ -113,14 +113,53 @@ def voxel_energy(
     Source: IGE-Net, Eq. 10. The paper speaks of pooled voxel values, its released
     code pools logits, as here.
     """
+    pooled = pooled_grids(params, logits, evidence)
+    return pooled_energy(params, pooled, evidence) * (logits.size / GRID_SIDE**3)
+
+
+def pooled_grids(
+    params: list[PyTree], logits: Array, evidence: tuple[Array, ...]
+) -> list[Array]:
+    """A grid as the networks of all sizes see it.
+
+    Args:
+      params: from `init_energy`.
+      logits: `[N, N, N]`.
+      evidence: from `energy_evidence`.
+
+    Returns:
+      `[h, h, D]` for each size, coarse to fine; their sizes do not depend on `N`.
+    """
+    return [
+        pool_grid(logits, seen.shape[0] + 2, _own_kernel(level, seen).shape[2])
+        for level, seen in zip(params, evidence, strict=True)
+    ]
+
+
+def pooled_energy(
+    params: list[PyTree], pooled: list[Array], evidence: tuple[Array, ...]
+) -> Array:
+    """What the networks of all sizes say: the learned part of `voxel_energy`.
+
+    Args:
+      params: from `init_energy`.
+      pooled: from `pooled_grids`.
+      evidence: from `energy_evidence`.
+
+    Returns:
+      `[]`.
+    """
     total = jnp.zeros(())
-    for level, seen in zip(params, evidence, strict=True):
-        kernel = level["hidden"]["kernel"][:, :, seen.shape[-1] :]
-        pooled = pool_grid(logits, seen.shape[0] + 2, kernel.shape[2])
-        x = jax.nn.softplus(seen + _convolve(pooled, kernel))
+    for level, own, seen in zip(params, pooled, evidence, strict=True):
+        x = jax.nn.softplus(seen + _convolve(own, _own_kernel(level, seen)))
         x = _convolve(x, level["out"]["kernel"]) + level["out"]["bias"]
         total += jnp.sum(softabs(x))
-    return total * (logits.size / GRID_SIDE**3)
+    return total
+
+
+def _own_kernel(level, seen):
+    """The part of a first kernel that sees the grid."""
+    return level["hidden"]["kernel"][:, :, seen.shape[-1] :]
 
 
 def _convolve(x, kernel):
@@ -142,4 +181,11 @@ def _glorot(key, shape, scale):
     return {"kernel": kernel, "bias": jnp.zeros(shape[3])}
 
 
-__all__ = ["energy_evidence", "init_energy", "pool_grid", "voxel_energy"]
+__all__ = [
+    "energy_evidence",
+    "init_energy",
+    "pool_grid",
+    "pooled_energy",
+    "pooled_grids",
+    "voxel_energy",
+]

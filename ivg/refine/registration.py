@@ -8,8 +8,6 @@ Source: StillebenDR (Periyasamy and Behnke, Towards 3D Scene Understanding using
 Differentiable Rendering), section on deformable registration.
 """
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 from flax import struct
@@ -17,15 +15,14 @@ from flax import struct
 from ivg.geometry import rotation
 from ivg.geometry.camera import Camera
 from ivg.numerics import turn
+from ivg.refine.gradient import EnergyFn
 from ivg.refine.refiner import Refiner
 from ivg.scene.appearance import Lights
 from ivg.scene.graph import Scene, make_nodes, make_scene
-from ivg.scene.library import MeshLibrary
+from ivg.scene.library import single_shape
 from ivg.scene.mesh import Mesh, vertex_normals
 from ivg.shape_space.latent_space import ShapeDecoder, decode_shape
-from ivg.typing import Array, PyTree
-
-EnergyFn = Callable[[PyTree, PyTree], Array]
+from ivg.typing import Array
 
 
 @struct.dataclass
@@ -155,7 +152,7 @@ def object_scene(mesh: Mesh, view: View, look: Look) -> Scene:
     Returns:
       `Scene` of one node in the frame of the camera.
     """
-    library = MeshLibrary(jax.tree.map(lambda x: x[None], mesh), ("object",), (1,))
+    library = single_shape(mesh)
     nodes = make_nodes([0], view.position[None], view.quaternion[None])
     return make_scene(
         library, nodes, look.camera, albedo=look.albedo, lights=look.lights
@@ -233,7 +230,6 @@ def registration_refiner(
 
 __all__ = [
     "Deformable",
-    "EnergyFn",
     "Look",
     "Registered",
     "View",

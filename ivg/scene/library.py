@@ -50,6 +50,18 @@ def make_library(shapes: Mapping[str, Sequence[Mesh]]) -> MeshLibrary:
     )
 
 
+def single_shape(mesh: Mesh) -> MeshLibrary:
+    """A library of one mesh, which may be traced.
+
+    Args:
+      mesh: mesh.
+
+    Returns:
+      `MeshLibrary` of one class, `object`; differentiable in the mesh.
+    """
+    return MeshLibrary(jax.tree.map(lambda x: x[None], mesh), ("object",), (1,))
+
+
 def _stack_padded(*leaves: Array) -> Array:
     """Arrays of any lengths as one, zero where some are shorter; on the host."""
     length = max(leaf.shape[0] for leaf in leaves)
@@ -86,4 +98,10 @@ def first_shape(library: MeshLibrary, class_id: Array) -> Array:
     return jnp.array(starts, jnp.int32)[class_id]
 
 
-__all__ = ["MeshLibrary", "first_shape", "get_shape", "make_library"]
+__all__ = [
+    "MeshLibrary",
+    "first_shape",
+    "get_shape",
+    "make_library",
+    "single_shape",
+]

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
+from ivg.geometry.rotation import nearest_rotation
 from ivg.typing import Array, PyTree
 
 
@@ -123,11 +124,9 @@ def rigid_model(*, has_scale: bool = True) -> MotionModel:
     def fit(aux, source, matches, sigma2):
         del aux, sigma2
         cross, centred, to, start = _centred(source, matches)
-        u, singular, vt = jnp.linalg.svd(cross)
-        sign = jnp.ones(3).at[2].set(jnp.linalg.det(u @ vt))
-        rotation = (u * sign) @ vt
+        rotation, reach = nearest_rotation(cross)
         spread = matches.weight @ jnp.sum(centred**2, 1)
-        scale = jnp.sum(singular * sign) / spread if has_scale else jnp.ones(())
+        scale = reach / spread if has_scale else jnp.ones(())
         return scale, rotation, to - scale * rotation @ start
 
     def move(aux, source, params):

@@ -43,12 +43,7 @@ SMOKE = PRESETS["smoke"]
 NUM, SIDE, NOISE = 24, 64, 0.005
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compile_quickly():
-    """All programs here run for a moment and take long to compile."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 
 @pytest.fixture(scope="module")

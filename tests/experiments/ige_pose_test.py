@@ -34,12 +34,7 @@ from ivg.models.pose_lifting import base_network
 CONFIG = PRESETS["smoke"]
 
 
-@pytest.fixture(autouse=True)
-def compile_quickly():
-    """All programs here run for a moment and take long to compile."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 
 def motions(names, subjects):

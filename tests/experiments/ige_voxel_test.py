@@ -29,12 +29,7 @@ from ivg.scene.shapes.categories import NAMES
 CONFIG = PRESETS["smoke"]
 
 
-@pytest.fixture(autouse=True)
-def compile_quickly():
-    """All programs here run for a moment and take long to compile."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 import json
 
-import jax
 import numpy as np
 import pytest
 
@@ -18,12 +17,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("lido")
 
 
-@pytest.fixture(autouse=True)
-def compile_quickly():
-    """All programs here run for a moment and take long to compile."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 
 @pytest.mark.slow

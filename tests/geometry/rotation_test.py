@@ -182,3 +182,16 @@ def test_samples_are_uniform():
     np.testing.assert_allclose(jnp.sum(samples**2, -1), 1.0, atol=1e-5)
     moment = samples.T @ samples / len(samples)
     np.testing.assert_allclose(moment, np.eye(4) / 4, atol=0.02)
+
+
+def test_nearest_rotation_is_scipys_and_never_a_mirror():
+    rng = np.random.default_rng(5)
+    for mirrored in (1, -1):
+        from_ = rng.normal(size=(20, 3))
+        to = from_ @ np.diag([1, 1, mirrored]) + 0.1 * rng.normal(size=(20, 3))
+        expected, _ = Rotation.align_vectors(to, from_)
+        found, reach = rotation.nearest_rotation(jnp.asarray(to.T @ from_))
+        np.testing.assert_allclose(found, expected.as_matrix(), atol=1e-5)
+        assert np.linalg.det(found) == pytest.approx(1, abs=1e-5)
+        total = np.sum(expected.as_matrix() * (to.T @ from_))
+        assert float(reach) == pytest.approx(total, rel=1e-5)

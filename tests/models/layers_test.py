@@ -70,6 +70,17 @@ def test_depthwise(size, stride):
     np.testing.assert_allclose(actual, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("size, stride", [(7, 1), (8, 2), (7, 2), (4, 3)])
+def test_gradient_of_depthwise(size, stride):
+    x, kernel = random(2, size, size + 1, 3), random(3, 3, 1, 3, seed=1)
+    y, back = jax.vjp(lambda x, k: convolve_depthwise(x, k, stride), x, kernel)
+    expected, known = jax.vjp(lambda x, k: plain(x, k, stride, "SAME", 3), x, kernel)
+    np.testing.assert_allclose(y, expected, atol=1e-5)
+    slope = random(*y.shape, seed=2)
+    for found, right in zip(back(slope), known(slope), strict=True):
+        np.testing.assert_allclose(found, right, atol=1e-4)
+
+
 @pytest.mark.parametrize("rows, columns", [(6, 8), (7, 5)])
 def test_max_pool(rows, columns):
     inputs = random(2, rows, columns, 3)

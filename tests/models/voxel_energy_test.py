@@ -20,12 +20,7 @@ pytestmark = pytest.mark.slow  # second derivatives take long to compile
 SIZES = VoxelSizes(image=(4, 4, 2, 2))
 
 
-@pytest.fixture(autouse=True)
-def compile_quickly():
-    """All programs here run for a moment and take long to compile."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 
 def features(key, sizes=SIZES):

@@ -5,8 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ivg.models.layers import convolve_depthwise
-from ivg.models.mobilenet import convolve_channels, scaled_width
+from ivg.models.mobilenet import scaled_width
 from ivg.models.network import count_parameters
 from ivg.models.normalization import mean_statistics
 from ivg.models.voxel_energy import init_energy
@@ -114,19 +113,6 @@ def test_transposed_convolution_is_keras():
         expected[:, i : i + 4, j : j + 4, k : k + 4] += share
     found = transpose_convolve(x, kernel)
     np.testing.assert_allclose(found, expected[:, 1:-1, 1:-1, 1:-1], atol=1e-4)
-
-
-@pytest.mark.parametrize(("size", "stride"), [(7, 1), (8, 2), (7, 2), (4, 3)])
-def test_gradient_of_the_convolution_of_channels(size, stride):
-    keys = jax.random.split(jax.random.key(0), 3)
-    x = jax.random.normal(keys[0], (2, size, size + 1, 3))
-    kernel = jax.random.normal(keys[1], (3, 3, 1, 3))
-    y, back = jax.vjp(lambda x, k: convolve_channels(x, k, stride), x, kernel)
-    expected, known = jax.vjp(lambda x, k: convolve_depthwise(x, k, stride), x, kernel)
-    np.testing.assert_allclose(y, expected, atol=1e-5)
-    slope = jax.random.normal(keys[2], y.shape)
-    for found, right in zip(back(slope), known(slope), strict=True):
-        np.testing.assert_allclose(found, right, atol=1e-4)
 
 
 def test_enlarging_keeps_corners_and_lines():

@@ -7,6 +7,7 @@ size: the bounding box is one across from corner to corner, about the origin.
 import numpy as np
 
 from ivg.scene.mesh import Mesh
+from ivg.scene.shapes.draws import latin_hypercube
 from ivg.scene.shapes.furniture import FURNITURE, Values
 from ivg.scene.shapes.solids import mesh_from_parts
 from ivg.scene.shapes.vehicles import VEHICLES
@@ -28,15 +29,10 @@ def draw_instances(category: str, seed: int, count: int) -> list[dict[str, float
       count: how many.
 
     Returns:
-      As many rows of numbers: a Latin hypercube, each number in another of `count`
-      equal parts of its range every time.
+      As many rows of numbers, see `latin_hypercube`.
     """
     rng = np.random.default_rng((seed, NAMES.index(category)))
-    columns = {}
-    for name, (low, high) in CATEGORIES[category][1].items():
-        share = (rng.permutation(count) + rng.uniform(size=count)) / count
-        columns[name] = low + share * (high - low)
-    return [{n: float(c[i]) for n, c in columns.items()} for i in range(count)]
+    return latin_hypercube(rng, CATEGORIES[category][1], count)
 
 
 def make_thing(category: str, values: Values) -> tuple[Mesh, np.ndarray]:

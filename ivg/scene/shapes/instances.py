@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ivg.scene.mesh import Mesh
+from ivg.scene.shapes.draws import latin_hypercube
 from ivg.scene.shapes.implicit import (
     DistanceFn,
     capsule,
@@ -197,16 +198,10 @@ def draw_values(family: str, seed: int, count: int) -> list[dict[str, float]]:
       count: how many.
 
     Returns:
-      As many rows of numbers: a Latin hypercube, each number in another of `count`
-      equal parts of its range every time.
+      As many rows of numbers, see `latin_hypercube`.
     """
     rng = np.random.default_rng((seed, sorted(FAMILIES).index(family)))
-    limits = FAMILIES[family].limits
-    columns = {}
-    for name, (low, high) in limits.items():
-        share = (rng.permutation(count) + rng.uniform(size=count)) / count
-        columns[name] = low + share * (high - low)
-    return [{n: float(c[i]) for n, c in columns.items()} for i in range(count)]
+    return latin_hypercube(rng, FAMILIES[family].limits, count)
 
 
 def middle_values(family: str) -> dict[str, float]:

@@ -1,0 +1,29 @@
+"""Random instances of a family that is a row of numbers within limits."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+
+def latin_hypercube(
+    rng: np.random.Generator, limits: Mapping[str, tuple[float, float]], count: int
+) -> list[dict[str, float]]:
+    """Instances spread evenly over the limits.
+
+    Args:
+      rng: drawn from.
+      limits: least and greatest value by name.
+      count: how many.
+
+    Returns:
+      As many rows of numbers, each number in another of `count` equal parts of its
+      range every time.
+    """
+    columns = {}
+    for name, (low, high) in limits.items():
+        share = (rng.permutation(count) + rng.uniform(size=count)) / count
+        columns[name] = low + share * (high - low)
+    return [{n: float(c[i]) for n, c in columns.items()} for i in range(count)]
+
+
+__all__ = ["latin_hypercube"]
