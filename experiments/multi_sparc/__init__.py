@@ -1,0 +1,1 @@
+"""Multi-SPARC: training and comparison of networks that align models of furniture."""
