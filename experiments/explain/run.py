@@ -152,7 +152,9 @@ def _starts(config: Config, view: View, initial: Tabletop | None):
     """First guesses, what objects say about what they share, and LiDO's predictor."""
     trained, is_detected = None, initial is None and not config.objects
     if config.refiner == "lido" or is_detected:
-        trained = load_trained(PRESETS["cpu"], config.checkpoint or SHIPPED)
+        trained = load_trained(
+            PRESETS["cpu"], config.checkpoint or SHIPPED, view.fov_rad
+        )
     predict = None if trained is None else trained.predict
     if initial is not None:
         return [initial], None, predict

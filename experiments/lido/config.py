@@ -55,7 +55,7 @@ class Config:
     num_backdrops: int = 64
     scenes_in_file: int = 50
     num_init: int = 3000
-    num_source1: int = 3000
+    num_source1: int = 6000
     num_source2: int = 3000
     num_validation: int = 100
     num_tune: int = 12
@@ -63,7 +63,7 @@ class Config:
     trunk: tuple[int, ...] = (16, 32, 64)
     branch: tuple[int, ...] = (32, 16)
     colour: tuple[int, ...] = (16, 32, 64)
-    predictor_steps: int = 6000
+    predictor_steps: int = 8000
     backbone: str = "efficientnet"
     small_widths: tuple[int, ...] = (16, 32, 64, 32)
     backbone_weights: str | None = None

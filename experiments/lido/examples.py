@@ -14,17 +14,18 @@ from ivg.colour import linear_from_srgb
 from ivg.data.perturb import Perturbation, perturb_globals, perturb_objects
 from ivg.models.patches import stack_pair
 from ivg.models.tabletop_coding import (
+    NUM_BINS,
     SHAPE_COUNTS,
     Prediction,
+    average_bins,
     encode_latents,
     encode_target,
-    opinions_of_table,
 )
-from ivg.models.votes import Votes, unanimous_votes, vote, votes_of_table
+from ivg.models.votes import Votes, vote, votes_of_table
 from ivg.numerics import safe_divide, wrap_angle
 from ivg.refine.lido import comparison_pixels, render_for_comparison
 from ivg.scene.library import MeshLibrary
-from ivg.scene.tabletop import Tabletop, carry_objects, seen_objects, tabletop_camera
+from ivg.scene.tabletop import Tabletop, seen_objects, tabletop_camera
 from ivg.typing import Array
 
 
@@ -165,8 +166,6 @@ def examples_of_scene(
     observation = linear_from_srgb(picture / 255.0)
     rendered = render_for_comparison(table, observation, library)
 
-    seen = carry_objects(truth, table)
-
     def pixels(picture):
         return jnp.round(255 * comparison_pixels(table, picture)).astype(jnp.uint8)
 
@@ -175,7 +174,7 @@ def examples_of_scene(
         rendered=pixels(rendered),
         inside=pixels(jnp.ones_like(observation))[..., 0],
         latents=encode_latents(table, votes),
-        target=encode_target(opinions_of_table(seen, unanimous_votes(truth)), table),
+        target=encode_target(truth, table, votes),
     )
 
 
@@ -232,19 +231,20 @@ def prediction_loss(prediction: Prediction, target: Prediction) -> Array:
 
     Returns:
       `[]` sum over the sets of latents of the mean absolute and the mean squared
-      error, and 0.2 times the cross-entropy of the azimuth.
+      error, and 0.2 times the cross-entropy of the azimuth, whose true bin is spread
+      over its neighbours (`average_bins`).
 
-    Source: Romaszko et al., section 8.
+    Source: Romaszko et al., section 8; there the true bin stands alone.
     """
-    log_share = jax.nn.log_softmax(prediction.azimuth)
-    chosen = jnp.take_along_axis(log_share, target.azimuth[:, None], 1)
+    goal = average_bins(jax.nn.one_hot(target.azimuth, NUM_BINS))
+    entropy = -jnp.sum(goal * jax.nn.log_softmax(prediction.azimuth), -1)
     plain = [
         prediction.replace(azimuth=jnp.zeros(())),
         target.replace(azimuth=jnp.zeros(())),
     ]
     errors = jax.tree.leaves(jax.tree.map(jnp.subtract, *plain))
     plain_loss = sum(jnp.mean(jnp.abs(e)) + jnp.mean(e**2) for e in errors)
-    return plain_loss - 0.2 * jnp.mean(chosen)
+    return plain_loss + 0.2 * jnp.mean(entropy)
 
 
 __all__ = [

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from experiments.lido.config import Config
+from ivg.geometry.camera import FOV_RAD
 from ivg.io.checkpoint import load_params
 from ivg.io.pretrained import (
     efficientnet_lite0_params,
@@ -39,12 +40,15 @@ class Trained(NamedTuple):
     predict: PredictFn
 
 
-def load_trained(config: Config, folder: str | pathlib.Path) -> Trained:
+def load_trained(
+    config: Config, folder: str | pathlib.Path, fov_rad=FOV_RAD
+) -> Trained:
     """Reads what `run_training` has written.
 
     Args:
       config: widths.
       folder: folder with `guess` and `predictor`.
+      fov_rad: `[]` vertical field of view of the pictures, radians.
 
     Returns:
       `Trained`.
@@ -57,7 +61,7 @@ def load_trained(config: Config, folder: str | pathlib.Path) -> Trained:
     like = jax.eval_shape(functools.partial(init_guess, networks), key)
     params = load_params(source / "guess", like)
     weights = load_params(source / "predictor", jax.eval_shape(network.init, key))
-    return Trained(networks, params, network_predictor(network, weights))
+    return Trained(networks, params, network_predictor(network, weights, fov_rad))
 
 
 def predictor_of(config: Config) -> Network:

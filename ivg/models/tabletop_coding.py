@@ -1,9 +1,10 @@
 """Table-top latents as the numbers that go into LiDO's network and come out of it.
 
 Every object has an opinion on what all of them share, see `ivg.models.votes`.
-Numbers are standardised: latents by the middle and the deviation of a uniform law
-over their range (sizes: over that of the class), in place of the means and
-deviations of a training set.
+Numbers that go in are standardised: latents by the middle and the deviation of a
+uniform law over their range (sizes: over that of the class), in place of the means and
+deviations of a training set. Numbers that come out are changes, all of them zero
+where nothing is to be mended.
 """
 
 import math
@@ -14,20 +15,26 @@ import numpy as np
 from flax import struct
 
 from ivg.colour import linear_from_srgb, srgb_from_linear
+from ivg.geometry.camera import FOV_RAD
 from ivg.models.votes import VOTE_FIELDS, Votes, votes_of_table
 from ivg.numerics import safe_atan2, wrap_angle
 from ivg.scene.tabletop import (
     OBJECT_CLASSES,
     SIZE_RANGE_M,
     Tabletop,
+    place_objects,
+    seen_objects,
     tabletop_bounds,
+    tabletop_camera,
 )
 from ivg.typing import Array
 
 NUM_BINS = 360
-_AVERAGED_BINS = 10
-_FARTHEST = 5.0  # `POSITION_UNIT`s that are taught: near the horizon there is no end
-POSITION_UNIT = 0.1  # sizes of the object
+POSITION_UNIT = 1 / 64  # of the height of the picture: 4 of 256 pixels
+SIZE_UNIT = 0.1  # of the logarithm of the apparent size
+CHANGE_UNIT = 0.5  # of the deviation of a colour, a light or the camera
+_FARTHEST = 5.0  # units of position and size that are taught
+_AVERAGED_BINS = 8
 SHAPE_COUNTS = (6, 15, 8)  # of the classes of `OBJECT_CLASSES`
 
 
@@ -52,17 +59,17 @@ class Opinions:
 
 @struct.dataclass
 class Prediction:
-    """What the network says of `N` objects, in standardised units.
+    """What the network says of `N` objects.
 
     Attributes:
-      position: `[N, 2]` change of the contact point along the x and z axes of the
-        object, in `POSITION_UNIT`s of its size.
-      size: `[N]`, of the range of the class.
+      position: `[N, 2]` change of the contact point in the picture, right and down, in
+        `POSITION_UNIT`s.
+      size: `[N]` change of the logarithm of the apparent size, in `SIZE_UNIT`s.
       azimuth: `[N, 360]` logits of the change of the azimuth; bin `b` stands for
         `b` degrees, those from 180 on for `b - 360`.
-      lighting: `[N, 5]` uniform strength, directional strength, elevation, sine and
-        cosine of the azimuth.
-      camera: `[N, 2]` height and elevation.
+      lighting: `[N, 5]` change of uniform strength, directional strength, elevation,
+        sine and cosine of the azimuth, in `CHANGE_UNIT`s as all that follow.
+      camera: `[N, 2]` of height and elevation.
       colour: `[N, 3]`.
       ground_colour: `[N, 3]`.
     """
@@ -292,94 +299,128 @@ def encode_latents(table: Tabletop, votes: Votes) -> Array:
     return jnp.concatenate(parts, -1)
 
 
-def _turn(offset: Array, angle_rad: Array) -> Array:
-    """`[N, 2]` (x, z) turned by azimuths, from +z towards +x."""
-    x, z = offset[:, 0], offset[:, 1]
-    sine, cosine = jnp.sin(angle_rad), jnp.cos(angle_rad)
-    return jnp.stack([cosine * x + sine * z, cosine * z - sine * x], -1)
-
-
-def encode_target(truth: Opinions, table: Tabletop) -> Prediction:
+def encode_target(truth: Tabletop, table: Tabletop, votes: Votes) -> Prediction:
     """What the network should say.
 
     Args:
-      truth: true opinions, with poses as the camera of `table` would see them, see
-        `carry_objects`.
-      table: present latents, whose pose is the frame of the predicted one.
+      truth: true latents of `N` places.
+      table: present latents of the same objects in the same places.
+      votes: present `Votes` `[N]`, whose changes are predicted.
 
     Returns:
-      `Prediction` whose `azimuth` is the `[N]` int32 index of the bin. Positions
-      farther than half the size of the object are taken as so far.
+      `Prediction` whose `azimuth` is the `[N]` int32 index of the bin. Of positions
+      and sizes no more than five units are asked for.
+
+    Source: Romaszko et al., Learning Direct Optimization, section 8, where poses are
+    predicted in the frame of the object and all else as it is. A change is zero where
+    the network is not sure, and a small network cannot copy latents exactly.
     """
-    unit = POSITION_UNIT * table.size_m[:, None]
-    offset = _turn(truth.position_m - table.position_m, -table.azimuth_rad) / unit
+    (place, apparent), (true_place, true_apparent) = _seen(table), _seen(truth)
+    grown = jnp.log(_positive(true_apparent)) - jnp.log(_positive(apparent))
     degrees = jnp.rad2deg(truth.azimuth_rad - table.azimuth_rad)
+    goal = votes_of_table(truth)
+
+    def change(encode, then, now):
+        return (encode(then) - encode(now)) / CHANGE_UNIT
+
     return Prediction(
-        position=jnp.clip(offset, -_FARTHEST, _FARTHEST),
-        size=_standardize(truth.size_m, *_size_range(table.class_id)),
+        position=_limit((true_place - place) / POSITION_UNIT),
+        size=_limit(grown / SIZE_UNIT),
         azimuth=jnp.round(degrees).astype(jnp.int32) % NUM_BINS,
-        lighting=encode_lighting(truth.votes),
-        camera=encode_camera(truth.votes),
-        colour=encode_colour(truth.colour),
-        ground_colour=encode_colour(truth.votes.ground_colour),
+        lighting=change(encode_lighting, goal, votes),
+        camera=change(encode_camera, goal, votes),
+        colour=change(encode_colour, truth.colour, table.colour),
+        ground_colour=change(encode_colour, goal.ground_colour, votes.ground_colour),
     )
 
 
-def _average_bins(shares: Array) -> Array:
-    """`[..., 360]` averaged over neighbouring bins, around the circle."""
+def _seen(table: Tabletop, fov_rad=FOV_RAD) -> tuple[Array, Array]:
+    """Contact points and apparent sizes, in heights of the picture."""
+    camera = tabletop_camera(table, height=1, width=1, fov_rad=fov_rad)
+    return seen_objects(table, camera)
+
+
+def _positive(apparent: Array) -> Array:
+    return jnp.maximum(apparent, 1e-3)
+
+
+def _limit(units: Array) -> Array:
+    return jnp.clip(units, -_FARTHEST, _FARTHEST)
+
+
+def average_bins(shares: Array) -> Array:
+    """Shares of bins spread over their neighbours.
+
+    Args:
+      shares: `[..., 360]` of the bins of an azimuth.
+
+    Returns:
+      `[..., 360]` with the same sum: Gaussian weights of eight degrees, around the
+      circle.
+    """
     steps = np.arange(NUM_BINS)
     apart = np.minimum(steps, NUM_BINS - steps)
     weights = np.exp(-0.5 * (apart / _AVERAGED_BINS) ** 2)
-    return shares @ jnp.asarray(weights[(steps[:, None] - steps) % NUM_BINS])
+    weights /= weights.sum()
+    around = weights[(steps[:, None] - steps) % NUM_BINS]
+    return shares @ jnp.asarray(around, shares.dtype)
 
 
-def decode_prediction(prediction: Prediction, table: Tabletop) -> Opinions:
+def decode_prediction(
+    prediction: Prediction, table: Tabletop, votes: Votes, fov_rad=FOV_RAD
+) -> Opinions:
     """What the network's numbers mean.
 
     Args:
       prediction: output of the network for `N` objects.
       table: latents that it saw.
+      votes: `Votes` `[N]` that it saw.
+      fov_rad: `[]` vertical field of view, radians.
 
     Returns:
-      `Opinions`, not clipped; the azimuth is that of the most probable bin after each
-      has been averaged with its neighbours (Gaussian weights, ten degrees). The paper
-      does not average; the greatest of hundreds of nearly equal bins is an accident.
+      `Opinions`, not clipped, with poses as the camera of `table` sees them. The
+      azimuth is that of the most probable bin after each has been averaged with its
+      neighbours (`average_bins`). The paper does not average; the greatest of hundreds
+      of nearly equal bins is an accident.
     """
-    unit = POSITION_UNIT * table.size_m[:, None]
-    offset = _turn(prediction.position * unit, table.azimuth_rad)
-    likely = jnp.argmax(_average_bins(jax.nn.softmax(prediction.azimuth)), -1)
-    turned = jnp.deg2rad(likely.astype(offset.dtype))
-    plain = {
-        name: restore_field(name, prediction.lighting[:, i])
-        for i, name in enumerate(_SCALARS)
-    }
-    camera = {
-        name: restore_field(name, prediction.camera[:, i])
-        for i, name in enumerate(_CAMERA)
-    }
-    votes = Votes(
-        ground_colour=decode_colour(prediction.ground_colour),
-        light_azimuth_rad=safe_atan2(
-            prediction.lighting[:, 3], prediction.lighting[:, 4]
-        ),
-        **plain,
-        **camera,
-    )
+    place, apparent = _seen(table, fov_rad)
+    pixels = place + POSITION_UNIT * _limit(prediction.position)
+    apparent = apparent * jnp.exp(SIZE_UNIT * _limit(prediction.size))
+    placed = place_objects(table, pixels, apparent, fov_rad)
+    likely = jnp.argmax(average_bins(jax.nn.softmax(prediction.azimuth)), -1)
+    turned = jnp.deg2rad(likely.astype(pixels.dtype))
     return Opinions(
-        position_m=table.position_m + offset,
-        size_m=_restore(prediction.size, *_size_range(table.class_id)),
+        position_m=placed.position_m,
+        size_m=placed.size_m,
         azimuth_rad=table.azimuth_rad + wrap_angle(turned),
-        colour=decode_colour(prediction.colour),
-        votes=votes,
+        colour=_changed_colour(table.colour, prediction.colour),
+        votes=_changed_votes(votes, prediction),
     )
+
+
+def _changed_colour(colour: Array, change: Array) -> Array:
+    return decode_colour(encode_colour(colour) + CHANGE_UNIT * change)
+
+
+def _changed_votes(votes: Votes, prediction: Prediction) -> Votes:
+    lighting = encode_lighting(votes) + CHANGE_UNIT * prediction.lighting
+    camera = encode_camera(votes) + CHANGE_UNIT * prediction.camera
+    ground = _changed_colour(votes.ground_colour, prediction.ground_colour)
+    plain = {n: restore_field(n, lighting[:, i]) for i, n in enumerate(_SCALARS)}
+    plain |= {n: restore_field(n, camera[:, i]) for i, n in enumerate(_CAMERA)}
+    angle = safe_atan2(lighting[:, 3], lighting[:, 4])
+    return Votes(ground_colour=ground, light_azimuth_rad=angle, **plain)
 
 
 __all__ = [
+    "CHANGE_UNIT",
     "NUM_BINS",
     "POSITION_UNIT",
     "SHAPE_COUNTS",
+    "SIZE_UNIT",
     "Opinions",
     "Prediction",
+    "average_bins",
     "blend_opinions",
     "clip_opinions",
     "decode_colour",

@@ -163,12 +163,13 @@ def comparison_patches(
     return stack_pair(pixels[..., :3], pixels[..., 3:6], pixels[..., 6:])
 
 
-def network_predictor(network: Network, params: PyTree) -> PredictFn:
+def network_predictor(network: Network, params: PyTree, fov_rad=FOV_RAD) -> PredictFn:
     """A prediction network as the predictor of `lido_refiner`.
 
     Args:
       network: from `prediction_network`.
       params: its parameters.
+      fov_rad: `[]` vertical field of view, radians.
 
     Returns:
       Predictor.
@@ -176,7 +177,8 @@ def network_predictor(network: Network, params: PyTree) -> PredictFn:
 
     def predict(patches, table, votes):
         latents = encode_latents(table, votes)
-        return decode_prediction(network.apply(params, patches, latents), table)
+        prediction = network.apply(params, patches, latents)
+        return decode_prediction(prediction, table, votes, fov_rad)
 
     return predict
 
