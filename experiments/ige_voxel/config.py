@@ -74,11 +74,11 @@ class Config:
     clip: float = 1.0
     last_scale: float = 0.1
     decay: float = 0.9
-    batch_size: int = 16
-    fine_batch: int = 8
-    base_steps: int = 6_000
-    ige_steps: int = 6_000
-    fine_steps: int = 1_500
+    batch_size: int = 8
+    fine_batch: int = 4
+    base_steps: int = 2_000
+    ige_steps: int = 1_200
+    fine_steps: int = 200
     learning_rate: float = 1e-3
     last_rate: float = 0.02
     statistics: int = 20

@@ -14,6 +14,7 @@ from experiments.ige_voxel.networks import (
     base_reconstructor,
     descender,
     enlarge_grid,
+    first_estimator,
     learned_part,
 )
 from ivg.data.voxel_views import unpack_grid
@@ -78,8 +79,9 @@ def row_metrics(
       views: at 32.
 
     Returns:
-      `iou_{row}` and `iou_{row}_{category}` of `ROWS`, per cent, and
-      `categories_won` by the descent against the base network on the same grids.
+      `iou_{row}` and `iou_{row}_{category}` of `ROWS`, per cent;
+      `categories_won` by the descent against the base network on the same grids;
+      `iou_first`, where the descent starts.
     """
     base = base_reconstructor(config)
     runs = {
@@ -96,6 +98,8 @@ def row_metrics(
         metrics |= {f"iou_{row}_{c}": value for c, value in means[row].items()}
     ige, frustum = means["ige"], means["base_frustum"]
     metrics["categories_won"] = float(sum(ige[c] > frustum[c] for c in ige))
+    ious = grid_ious(first_estimator(config), models["ige_iou_32"], views, "frustum")
+    metrics["iou_first"] = category_means(ious, views.category)["mean"]
     return metrics
 
 
@@ -112,14 +116,18 @@ def loss_metrics(
       tests: views by resolution.
 
     Returns:
-      `iou_loss_{loss}` at 32 and `iou_loss_{loss}_{resolution}`, per cent.
+      `iou_loss_{loss}` at 32 and `iou_loss_{loss}_{resolution}`, per cent; nothing
+      for networks that are missing.
     """
     metrics = {}
     for resolution, views in tests.items():
         trained = max(r for r in config.resolutions if r <= resolution)
         run = descender(config, trained, resolution)
         for loss in config.losses:
-            ious = grid_ious(run, models[f"ige_{loss}_{trained}"], views, "frustum")
+            name = f"ige_{loss}_{trained}"
+            if name not in models:
+                continue
+            ious = grid_ious(run, models[name], views, "frustum")
             mean = category_means(ious, views.category)["mean"]
             metrics[f"iou_loss_{loss}_{resolution}"] = mean
             if resolution == GRID_SIDE:

@@ -160,7 +160,7 @@ def run_evaluation(
     """
     folder = pathlib.Path(check_writable_folder(output))
     source = pathlib.Path(checkpoint)
-    models = {n: load_model(source / n, config, n) for n in model_names(config)}
+    models = load_models(config, source)
     tests, fine = test_views(config, data)
     metrics = cost_metrics(config, models, fine.pictures[0])
     metrics |= row_metrics(config, models, tests[GRID_SIDE])
@@ -176,6 +176,30 @@ def run_evaluation(
     write_pictures(config, models, tests[GRID_SIDE], folder)
     write_fine_mesh(config, models, fine, folder)
     return metrics
+
+
+def load_models(config: Config, folder: pathlib.Path) -> dict[str, PyTree]:
+    """Reads what `run_training` kept.
+
+    Args:
+      config: widths, losses and resolutions.
+      folder: of the networks.
+
+    Returns:
+      Networks by name. Those of other losses than the first one at resolutions above
+      32 may be missing, as among those that ivg ships; the tables then have gaps.
+
+    Raises:
+      InputError: if another one is missing, or has other widths.
+    """
+    fine = {
+        f"ige_{loss}_{r}"
+        for loss in config.losses[1:]
+        for r in config.resolutions
+        if r > GRID_SIDE
+    }
+    names = [n for n in model_names(config) if n not in fine or (folder / n).exists()]
+    return {name: load_model(folder / name, config, name) for name in names}
 
 
 def write_pictures(
@@ -233,6 +257,7 @@ def write_fine_mesh(
 
 
 __all__ = [
+    "load_models",
     "model_names",
     "run_evaluation",
     "run_training",

@@ -80,7 +80,7 @@ def loss_table(
         known = dict(zip(LOSSES, paper, strict=True))
         title = f"{resolution}" if resolution in trained else f"{resolution}, inferred"
         cells = [
-            _cell(metrics[f"iou_loss_{loss}_{resolution}"], known[loss])
+            _cell(metrics.get(f"iou_loss_{loss}_{resolution}"), known[loss])
             for loss in losses
         ]
         rows.append([title, *cells])

@@ -1,6 +1,8 @@
 """IGE-Net for voxels at the size of a toy: training, comparison, data, models."""
 
+import dataclasses
 import json
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +17,15 @@ from experiments.ige_voxel.networks import (
     grow,
     init_descent,
     model_shapes,
+    save_model,
     sizes_at,
 )
-from experiments.ige_voxel.run import model_names, run_evaluation, run_training
+from experiments.ige_voxel.run import (
+    load_models,
+    model_names,
+    run_evaluation,
+    run_training,
+)
 from experiments.ige_voxel.tables import category_table, fine_table, loss_table
 from experiments.ige_voxel.things import SYNSETS, load_things
 from experiments.ige_voxel.train import batch_maker
@@ -53,6 +61,22 @@ def test_without_a_checkpoint_nothing_begins(tmp_path):
     with pytest.raises(InputError, match="no checkpoint"):
         run_evaluation(CONFIG, str(tmp_path / "out"), str(tmp_path / "nothing"))
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_networks_that_are_not_shipped_leave_gaps(tmp_path):
+    config = dataclasses.replace(CONFIG, resolutions=(32, 64))
+    for name in set(model_names(config)) - {"ige_focal_64"}:
+        shapes = model_shapes(config, name)
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        save_model(tmp_path / name, zeros)
+    models = load_models(config, tmp_path)
+    assert set(models) == set(model_names(config)) - {"ige_focal_64"}
+    metrics = {"iou_loss_iou_64": 50.0}
+    table = loss_table(metrics, config.losses, [64], config.resolutions)
+    assert table.splitlines()[2] == "| 64 | 50.0 (61.5) |  (56.9) |"
+    shutil.rmtree(tmp_path / "ige_iou_64")
+    with pytest.raises(InputError, match="no checkpoint"):
+        load_models(config, tmp_path)
 
 
 def test_views(tmp_path):
