@@ -158,6 +158,7 @@ class _Box:
         self.size = jnp.asarray(size)
 
 
+@pytest.mark.slow
 def test_camera_and_world_are_inverse(views):
     example, room = jax.tree.map(
         lambda x: x[0], views(jax.random.split(jax.random.key(5), 8))

@@ -63,6 +63,7 @@ def test_without_a_checkpoint_nothing_begins(tmp_path):
     assert not list((tmp_path / "out").iterdir())
 
 
+@pytest.mark.slow
 def test_networks_that_are_not_shipped_leave_gaps(tmp_path):
     config = dataclasses.replace(CONFIG, resolutions=(32, 64))
     for name in set(model_names(config)) - {"ige_focal_64"}:

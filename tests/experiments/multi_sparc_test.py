@@ -109,6 +109,7 @@ def test_perfect_alignments_are_perfect(tests_rooms):
     assert scene_tallies(CONFIG, tests_rooms, wrong).hits.sum() == 0
 
 
+@pytest.mark.slow
 def test_little_space():
     models = load_models(CONFIG, "test")
     example = sample_room(jax.random.key(0), models, height=30, width=40)
