@@ -1,6 +1,5 @@
 """How time and memory grow: with scenes, layers, faces and pixels."""
 
-import time
 from collections.abc import Callable
 
 import jax
@@ -9,6 +8,7 @@ import numpy as np
 
 from experiments.benchmark.contestants import make_ivg, make_picture, make_visibility
 from experiments.benchmark.scenes import AMBIENT, DIFFUSE, LIGHT, make_soup
+from experiments.timing import median_seconds
 from ivg.geometry.camera import look_at
 from ivg.render.pipeline import render
 from ivg.render.surfel import render_surfels
@@ -27,12 +27,7 @@ def median_ms(function: Callable[[], object], rounds: int) -> float:
     Returns:
       Milliseconds.
     """
-    times = []
-    for _ in range(rounds + 1):
-        start = time.perf_counter()
-        jax.block_until_ready(function())
-        times.append(1e3 * (time.perf_counter() - start))
-    return float(np.median(times[1:]))
+    return 1e3 * median_seconds(function, rounds)
 
 
 def random_scenes(num: int, size: int = 128) -> Scene:

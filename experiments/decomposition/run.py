@@ -28,10 +28,10 @@ from experiments.decomposition.figures import (
 from experiments.decomposition.tables import decomposition_table
 from experiments.decomposition.train import model_of, train_variant
 from experiments.lido.guesses import in_chunks
+from experiments.losses import write_losses
 from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.io.checkpoint import load_params
 from ivg.scene.stack import stack_library
-from ivg.viz.plots import curves_png
 
 SPLITS = ("train", "test")
 
@@ -96,9 +96,7 @@ def run_training(config: Config, output: str) -> dict[str, float]:
         return jax.tree.map(jnp.asarray, examples)
 
     losses = {v: train_variant(config, v, make, data, folder) for v in VARIANTS}
-    label = f"step / {config.chunk}"
-    figure = curves_png(losses, x_label=label, y_label="loss", log=True)
-    write_atomic(folder / "loss.png", figure)
+    write_losses(folder / "loss.png", losses, config.chunk)
     metrics = {f"loss_{name}": float(values[-1]) for name, values in losses.items()}
     write_json(folder / "training.json", metrics)
     return metrics

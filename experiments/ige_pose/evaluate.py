@@ -1,6 +1,5 @@
 """Errors of networks on views, and the time that they take."""
 
-import time
 from collections.abc import Callable, Mapping
 
 import jax
@@ -10,6 +9,7 @@ import numpy as np
 from experiments.ige_pose.config import SOURCES, Config
 from experiments.ige_pose.examples import Views
 from experiments.ige_pose.networks import base_lifter, lifter
+from experiments.timing import median_seconds
 from ivg.metrics.pose import protocol_1a, protocol_2
 from ivg.models.network import count_parameters
 from ivg.models.pose_lifting import Sight
@@ -139,13 +139,7 @@ def seconds_to_lift(
     """
     rows = np.arange(num) % len(sights.joints)
     many = jax.tree.map(lambda x: x[rows], sights)
-    jax.block_until_ready(lift(many))
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        jax.block_until_ready(lift(many))
-        times.append(time.perf_counter() - began)
-    return float(np.median(times))
+    return median_seconds(lambda: lift(many), repeats)
 
 
 __all__ = [

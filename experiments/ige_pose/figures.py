@@ -5,11 +5,9 @@ Drawn without matplotlib's global state.
 Source: Jack et al., IGE-Net, Figs. 3 and 4.
 """
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
@@ -17,7 +15,7 @@ from experiments.ige_pose.tables import Size, paper_of
 from ivg.scene.skeleton import INPUT_JOINTS, JOINTS, PARENTS
 from ivg.viz.contact_sheet import contact_sheet
 from ivg.viz.picture import INK, PAPER, png_bytes
-from ivg.viz.plots import COLOURS
+from ivg.viz.plots import COLOURS, figure_png
 
 _CELL_PX, _FINE = 192, 3
 _SIDES = {"left": (31, 111, 180), "right": (224, 123, 0), "middle": INK}
@@ -60,9 +58,7 @@ def sizes_png(sizes: Sequence[Size]) -> bytes:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", alpha=0.25, linewidth=0.6)
     axes.legend(frameon=False, fontsize=8)
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    return buffer.getvalue()
+    return figure_png(figure)
 
 
 def poses_png(

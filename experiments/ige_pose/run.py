@@ -29,6 +29,7 @@ from experiments.ige_pose.networks import (
 from experiments.ige_pose.splits import load_split, procedural_split
 from experiments.ige_pose.tables import Size, error_table, size_table, step_table
 from experiments.ige_pose.train import first_descent, frozen, train_base, train_descent
+from experiments.losses import write_losses
 from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.io.errors import InputError, check_file, one_line
 from ivg.metrics.pose import best_scale
@@ -69,10 +70,7 @@ def run_training(
     metrics = pose_metrics(config, lifters(config, networks), views)
     write_json(folder / "training.json", metrics)
     curves = {name: values / config.unroll_batch for name, values in losses.items()}
-    figure = curves_png(
-        curves, x_label=f"step / {config.chunk}", y_label="loss of a pose", log=True
-    )
-    write_atomic(folder / "losses.png", figure)
+    write_losses(folder / "losses.png", curves, config.chunk, "loss of a pose")
     test = make_views(config.seed, split.test, config.num_test)
     sizes = train_sizes(config, networks, poses, test, folder)
     rows = [size._asdict() for size in sizes]

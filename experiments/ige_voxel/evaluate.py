@@ -1,7 +1,6 @@
 """How well networks reconstruct held-out things, and what it costs."""
 
 import resource
-import time
 from collections.abc import Callable, Mapping
 
 import jax
@@ -17,6 +16,7 @@ from experiments.ige_voxel.networks import (
     first_estimator,
     learned_part,
 )
+from experiments.timing import median_seconds
 from ivg.data.voxel_views import unpack_grid
 from ivg.metrics.voxels import voxel_iou
 from ivg.models.network import count_parameters
@@ -24,6 +24,7 @@ from ivg.models.voxel_networks import GRID_SIDE
 from ivg.scene.shapes.categories import NAMES
 from ivg.typing import Array, PyTree
 
+_REPEATS = 5
 Run = Callable[[PyTree, Array], Array]
 
 
@@ -186,10 +187,13 @@ def cost_metrics(
     trained = max(config.resolutions)
     run = descender(config, trained, config.fine_side)
     model = models[f"ige_iou_{trained}"]
-    seconds = seconds_of(lambda: run(model, jnp.asarray(picture)))
+    seconds = median_seconds(lambda: run(model, jnp.asarray(picture)), _REPEATS)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     learned = [
-        seconds_of(lambda r=r: learned_part(config, r)(models[f"ige_iou_{r}"], picture))
+        median_seconds(
+            lambda r=r: learned_part(config, r)(models[f"ige_iou_{r}"], picture),
+            _REPEATS,
+        )
         for r in (GRID_SIDE, trained)
     ]
     return {
@@ -203,25 +207,6 @@ def cost_metrics(
     }
 
 
-def seconds_of(run: Callable[[], Array], repeats: int = 5) -> float:
-    """How long something takes once it is compiled.
-
-    Args:
-      run: what is timed.
-      repeats: how often.
-
-    Returns:
-      Seconds, the median.
-    """
-    jax.block_until_ready(run())
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        jax.block_until_ready(run())
-        times.append(time.perf_counter() - began)
-    return float(np.median(times))
-
-
 __all__ = [
     "category_means",
     "cost_metrics",
@@ -229,5 +214,4 @@ __all__ = [
     "grid_ious",
     "loss_metrics",
     "row_metrics",
-    "seconds_of",
 ]

@@ -134,6 +134,20 @@ def trajectories(
     return jax.vmap(one)(*estimate)
 
 
+def _estimator(config, trained_at):
+    """The function from a model and one picture to its `FirstEstimate`."""
+    network = start_network(sizes_at(config, trained_at))
+
+    def estimate(model, picture):
+        params, statistics = model["params"]["start"], model["statistics"]
+        found = network.apply(
+            params, picture[None].astype(float), statistics=statistics
+        )
+        return jax.tree.map(lambda x: x[0], found)
+
+    return estimate
+
+
 @functools.cache
 def descender(config: Config, trained_at: int, resolution: int) -> Callable:
     """Makes the compiled function from one picture to its grid.
@@ -147,15 +161,12 @@ def descender(config: Config, trained_at: int, resolution: int) -> Callable:
       Function `({"params", "statistics"}, picture [128, 128, 3])` to the last logits
       `[N, N, N]`.
     """
-    network = start_network(sizes_at(config, trained_at))
+    estimate = _estimator(config, trained_at)
 
     @jax.jit
     def run(model, picture):
         params = model["params"]
-        estimate = network.apply(
-            params["start"], picture[None].astype(float), statistics=model["statistics"]
-        )
-        logits, features = jax.tree.map(lambda x: x[0], estimate)
+        logits, features = estimate(model, picture)
         logits = enlarge_grid(logits, resolution)
         return descend(params, logits, features, config.num_steps).params
 
@@ -175,17 +186,16 @@ def learned_part(config: Config, trained_at: int) -> Callable:
       slopes: encoder, decoders, and the energy's networks and their derivative in
       every step, at pooled grids that never change.
     """
-    network = start_network(sizes_at(config, trained_at))
+    estimate = _estimator(config, trained_at)
 
     @jax.jit
     def run(model, picture):
         params = model["params"]
-        estimate = network.apply(
-            params["start"], picture[None].astype(float), statistics=model["statistics"]
-        )
-        logits, features = jax.tree.map(lambda x: x[0], estimate)
+        logits, features = estimate(model, picture)
         evidence = energy_evidence(params["energy"], features)
-        pooled = pooled_grids(params["energy"], enlarge_grid(logits, 64), evidence)
+        pooled = pooled_grids(
+            params["energy"], enlarge_grid(logits, trained_at), evidence
+        )
         slope = jax.grad(functools.partial(pooled_energy, params["energy"]))
 
         def step(seen, _):
@@ -208,14 +218,11 @@ def first_estimator(config: Config, trained_at: int = GRID_SIDE) -> Callable:
     Returns:
       Function as that of `descender`, to `[32, 32, 32]`.
     """
-    network = start_network(sizes_at(config, trained_at))
+    estimate = _estimator(config, trained_at)
 
     @jax.jit
     def run(model, picture):
-        return network.apply(
-            model["params"]["start"], picture[None].astype(float),
-            statistics=model["statistics"],
-        ).logits[0]  # fmt: skip
+        return estimate(model, picture).logits
 
     return run
 

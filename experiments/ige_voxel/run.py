@@ -25,11 +25,11 @@ from experiments.ige_voxel.networks import (
 from experiments.ige_voxel.tables import category_table, fine_table, loss_table
 from experiments.ige_voxel.things import load_things
 from experiments.ige_voxel.train import train_base, train_descent
+from experiments.losses import write_losses
 from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.models.voxel_networks import GRID_SIDE
 from ivg.scene.shapes.categories import NAMES
 from ivg.typing import PyTree
-from ivg.viz.plots import curves_png
 
 
 def model_names(config: Config) -> list[str]:
@@ -85,9 +85,7 @@ def run_training(
             before = model["params"]
     metrics = {f"loss_{name}": float(values[-1]) for name, values in losses.items()}
     write_json(folder / "training.json", metrics)
-    label = f"step / {config.chunk}"
-    figure = curves_png(losses, x_label=label, y_label="loss of a grid", log=True)
-    write_atomic(folder / "losses.png", figure)
+    write_losses(folder / "losses.png", losses, config.chunk, "loss of a grid")
     return metrics
 
 

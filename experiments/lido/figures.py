@@ -6,12 +6,10 @@ Drawn without matplotlib's global state. Errors have the shapes of
 Source: Romaszko et al., Learning Direct Optimization, Figures 5, 6 and 7.
 """
 
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from experiments.lido.statistics import (
@@ -28,7 +26,7 @@ from experiments.lido.tables import TITLES, UNITS
 from ivg.viz.contact_sheet import contact_sheet
 from ivg.viz.overlay import draw_contours
 from ivg.viz.picture import INK, png_bytes
-from ivg.viz.plots import COLOURS
+from ivg.viz.plots import COLOURS, figure_png
 
 _METHOD_COLOURS = dict(zip(METHODS, COLOURS, strict=False))
 _OBJECT_SHARE, _GLOBAL_SHARE = 1 / 20, 1 / 10
@@ -188,9 +186,7 @@ def _finish(figure: Figure, panels: list[Axes], lines: Mapping) -> bytes:
         last.plot([], color=colour, linestyle=style, label=label)
     last.axis("off")
     last.legend(loc="center", frameon=False, labelcolor=[c / 255 for c in INK])
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    return buffer.getvalue()
+    return figure_png(figure)
 
 
 __all__ = [

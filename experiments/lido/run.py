@@ -41,12 +41,12 @@ from experiments.lido.train import (
     train_guess,
     train_predictor,
 )
+from experiments.losses import write_losses
 from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.refine.lido import PredictFn
 from ivg.refine.tabletop_baseline import GBO, SIMPLEX
 from ivg.scene.library import MeshLibrary
 from ivg.scene.shapes.families import held_out_library, tabletop_library
-from ivg.viz.plots import curves_png
 
 _NUM_EXAMPLES = 8  # rows of the contact sheet
 
@@ -85,9 +85,8 @@ def run_training(config: Config, output: str) -> dict[str, float]:
     _, losses = train_predictor(config, examples, folder)
     curves = {"guess": guess_losses, "predictor": losses}
     for name, values in curves.items():
-        label = f"step / {config.chunk}"
-        figure = curves_png({name: values}, x_label=label, y_label="loss", log=False)
-        write_atomic(folder / f"loss_{name}.png", figure)
+        path = folder / f"loss_{name}.png"
+        write_losses(path, {name: values}, config.chunk, log=False)
     problems = make_problems(*scenes("validation", config.num_validation), guess)
     precision, recall = precision_and_recall(
         problems.guesses, problems.truths, problems.pairs

@@ -124,10 +124,7 @@ def accuracy_metrics(
     """
     total = accuracy_percent(jax.tree.map(lambda x: x.sum(0), tallies))
     hits, counts = (np.asarray(x).sum(-1) for x in tallies)
-    rng = np.random.default_rng(config.seed)
-    draws = rng.integers(0, len(hits), (config.bootstrap, len(hits)))
-    shares = 100 * hits[draws].sum(1) / np.maximum(counts[draws].sum(1), 1)
-    low, high = np.percentile(shares, [2.5, 97.5])
+    low, high = _interval(config, hits, counts)
     name = f"accuracy_{row}"
     metrics = {name: total.instance, f"{name}_low": low, f"{name}_high": high}
     if full:
@@ -154,12 +151,17 @@ def difference_metrics(
     """
     hits, counts = (np.asarray(x).sum(-1)[: len(other.hits)] for x in tallies)
     gain = hits - np.asarray(other.hits).sum(-1)
-    rng = np.random.default_rng(config.seed)
-    draws = rng.integers(0, len(gain), (config.bootstrap, len(gain)))
-    shares = 100 * gain[draws].sum(1) / np.maximum(counts[draws].sum(1), 1)
-    low, high = np.percentile(shares, [2.5, 97.5])
+    low, high = _interval(config, gain, counts)
     name, mean = f"gain_over_{row}", 100 * gain.sum() / max(counts.sum(), 1)
     return {name: float(mean), f"{name}_low": float(low), f"{name}_high": float(high)}
+
+
+def _interval(config, hits, counts):
+    """The 95 % of a share in per cent, over draws of rooms `[S]` with replacement."""
+    rng = np.random.default_rng(config.seed)
+    draws = rng.integers(0, len(hits), (config.bootstrap, len(hits)))
+    shares = 100 * hits[draws].sum(1) / np.maximum(counts[draws].sum(1), 1)
+    return np.percentile(shares, [2.5, 97.5])
 
 
 class PictureResult(NamedTuple):

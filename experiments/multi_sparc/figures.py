@@ -3,14 +3,12 @@
 Source: Langer et al., Sparse Multi-Object Render-and-Compare, Figs. 3 and 4.
 """
 
-import io
 import pathlib
 from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from experiments.multi_sparc.data import TestRooms
@@ -28,7 +26,7 @@ from ivg.scene.indoor import INDOOR_NAMES, Placement
 from ivg.viz.contact_sheet import contact_sheet
 from ivg.viz.overlay import draw_contours
 from ivg.viz.picture import enlarge, png_bytes
-from ivg.viz.plots import COLOURS
+from ivg.viz.plots import COLOURS, figure_png
 
 _RIGHT, _WRONG = (0.05, 0.45, 0.12), (0.55, 0.06, 0.05)
 _BLEND = 0.55
@@ -53,9 +51,7 @@ def calibration_png(curves: Mapping[str, Calibration]) -> bytes:
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="score", ylabel="accurate alignments")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    return buffer.getvalue()
+    return figure_png(figure)
 
 
 def placed_scene(

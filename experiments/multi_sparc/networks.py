@@ -238,61 +238,48 @@ def box_places(box: Tokens) -> tuple[Array, Array]:
     return places, box.mask & (box.values[..., OWNED] > 0) & (depth > 0)
 
 
-def regression_aligner(config: Config) -> Aligner:
+def unposed_aligner(config: Config, name: str) -> Aligner:
     """Makes the function that says poses at once, without reprojection.
 
     Args:
       config: sizes.
+      name: "regression" or "correspondence".
 
     Returns:
       Function of parameters, mean sizes, a picture and a key.
     """
-    network = network_of(config, "regression")
+    network = network_of(config, name)
+    find = {"regression": _regressed, "correspondence": _fitted}[name]
 
     def run(params, mean_size_m, picture, key):
         def one(picture, key):
             sight = make_sight(picture)
             box, tokens = unposed_tokens(config, key, sight)
-            start = first_placements(sight, box, mean_size_m)
-            start = jax.tree.map(lambda x: x[:1], start)
             given = (tokens.values, tokens.mask, sight.detections.present)
-            numbers = network.apply(params, *(x[None] for x in given))
-            found = updated(start, numbers, config.factor)
-            own = jax.tree.map(lambda x: x[0], found)
-            return once(own, sight.detections.score)
-
-        return by_groups(one, picture, key, config.sizes.num_objects)
-
-    return run
-
-
-def correspondence_aligner(config: Config) -> Aligner:
-    """Makes the function that fits poses to normalised object coordinates.
-
-    Args:
-      config: sizes.
-
-    Returns:
-      Function of parameters, mean sizes, a picture and a key.
-    """
-    network = network_of(config, "correspondence")
-
-    def run(params, mean_size_m, picture, key):
-        def one(picture, key):
-            sight = make_sight(picture)
-            box, tokens = unposed_tokens(config, key, sight)
-            present = sight.detections.present
-            given = (tokens.values, tokens.mask, present, box.values)
-            points = network.apply(params, *(x[None] for x in given))[0]
-            places, known = box_places(box)
-            size = mean_size_m[sight.detections.category]
-            fit = jax.vmap(pose_from_correspondences)
-            found = fit(points, places, known.astype(points.dtype), size)
+            say = functools.partial(network.apply, params, *(x[None] for x in given))
+            found = find(config, say, sight, box, mean_size_m)
             return once(found, sight.detections.score)
 
         return by_groups(one, picture, key, config.sizes.num_objects)
 
     return run
+
+
+def _regressed(config, say, sight, box, mean_size_m):
+    """`Placement` of `[N]`: an update of the first of the starts."""
+    start = first_placements(sight, box, mean_size_m)
+    start = jax.tree.map(lambda x: x[:1], start)
+    return jax.tree.map(lambda x: x[0], updated(start, say(), config.factor))
+
+
+def _fitted(config, say, sight, box, mean_size_m):
+    """`Placement` of `[N]` that fits normalised object coordinates."""
+    del config
+    points = say(box.values[None])[0]
+    places, known = box_places(box)
+    size = mean_size_m[sight.detections.category]
+    fit = jax.vmap(pose_from_correspondences)
+    return fit(points, places, known.astype(points.dtype), size)
 
 
 def aligner_of(config: Config, name: str) -> Aligner:
@@ -305,11 +292,8 @@ def aligner_of(config: Config, name: str) -> Aligner:
     Returns:
       Function of parameters, mean sizes, a picture and a key.
     """
-    if name == "regression":
-        return regression_aligner(config)
-    if name == "correspondence":
-        return correspondence_aligner(config)
-    return learned_aligner(config, name)
+    make = learned_aligner if name in VARIANTS else unposed_aligner
+    return make(config, name)
 
 
 def align_all(
@@ -351,14 +335,13 @@ __all__ = [
     "aligner_of",
     "box_places",
     "by_groups",
-    "correspondence_aligner",
     "in_groups",
     "learned_aligner",
     "load_networks",
     "network_of",
     "once",
-    "regression_aligner",
     "save_network",
     "sizes_of",
+    "unposed_aligner",
     "unposed_tokens",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.losses import write_losses
 from experiments.multi_sparc.config import ROWS, VARIANTS, Config
 from experiments.multi_sparc.data import (
     APART,
@@ -52,7 +53,6 @@ from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.io.checkpoint import save_params
 from ivg.metrics.detection import calibration_error
 from ivg.typing import PyTree
-from ivg.viz.plots import curves_png
 
 
 def run_training(
@@ -77,7 +77,7 @@ def run_training(
     folder = pathlib.Path(check_writable_folder(output))
     models = functools.cache(lambda split: load_models(config, split, library))
     sizes = functools.cache(lambda: mean_sizes([models("train")]))
-    pictures = functools.lru_cache(maxsize=1)(
+    pictures = functools.lru_cache(maxsize=2)(
         lambda split: make_pictures(config, models(split), split)
     )
     losses = {}
@@ -93,9 +93,7 @@ def run_training(
     save_params(folder / "mean_size_m", jnp.asarray(sizes(), jnp.float32))
     metrics = {f"loss_{name}": float(values[-1]) for name, values in losses.items()}
     write_json(folder / "training.json", metrics)
-    label = f"step / {config.chunk}"
-    figure = curves_png(losses, x_label=label, y_label="loss of an object", log=True)
-    write_atomic(folder / "losses.png", figure)
+    write_losses(folder / "losses.png", losses, config.chunk, "loss of an object")
     return metrics
 
 

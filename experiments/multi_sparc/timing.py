@@ -1,6 +1,5 @@
 """How long it takes to align five objects, together and one by one."""
 
-import time
 from collections.abc import Callable
 
 import jax
@@ -10,12 +9,15 @@ import numpy as np
 from experiments.multi_sparc.config import Config
 from experiments.multi_sparc.data import restore
 from experiments.multi_sparc.networks import network_of
+from experiments.timing import median_seconds
 from ivg.data.first_poses import first_placements
 from ivg.data.sparse_tokens import box_tokens, make_sight, take_detections
 from ivg.refine.multi_sparc import Observation, align, multi_sparc_refiner
 from ivg.refine.refiner import refine
 from ivg.scene.indoor import RoomPicture
 from ivg.typing import Array, PyTree
+
+_REPEATS = 15
 
 
 def timed_runs(config: Config, name: str) -> tuple[Callable, Callable]:
@@ -53,25 +55,6 @@ def timed_runs(config: Config, name: str) -> tuple[Callable, Callable]:
     return jax.jit(whole), jax.jit(once)
 
 
-def milliseconds(run: Callable[[], PyTree], repeats: int = 15) -> float:
-    """Wall time of a function, once everything is compiled.
-
-    Args:
-      run: what to time.
-      repeats: how often.
-
-    Returns:
-      Milliseconds, the median.
-    """
-    jax.block_until_ready(run())
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        jax.block_until_ready(run())
-        times.append(time.perf_counter() - began)
-    return 1e3 * float(np.median(times))
-
-
 def time_metrics(
     config: Config, params: PyTree, mean_size_m: Array, picture: RoomPicture
 ) -> dict[str, float]:
@@ -97,10 +80,11 @@ def time_metrics(
         for prefix, run in zip(
             ("ms", "ms_pass"), timed_runs(config, name), strict=True
         ):
-            metrics[f"{prefix}_{name}_{count}"] = milliseconds(
+            metrics[f"{prefix}_{name}_{count}"] = 1e3 * median_seconds(
                 lambda run=run, groups=groups: [
                     run(params, mean_size_m, picture, rows) for rows in groups
-                ]
+                ],
+                _REPEATS,
             )
     return metrics
 
@@ -120,4 +104,4 @@ def first_picture(pictures) -> RoomPicture:
     return restore(example, pictures.points, pictures.normals).picture
 
 
-__all__ = ["first_picture", "milliseconds", "time_metrics", "timed_runs"]
+__all__ = ["first_picture", "time_metrics", "timed_runs"]

@@ -35,6 +35,7 @@ from ivg.data.sparse_tokens import (
 )
 from ivg.data.token_noise import drop_tokens, jitter_sight
 from ivg.geometry import rotation
+from ivg.metrics.alignment import MOST_FOLDS
 from ivg.models.network import Network
 from ivg.numerics import turn
 from ivg.refine.multi_sparc import NUM_UPDATES, updated
@@ -44,7 +45,6 @@ from ivg.train.detached import detached_sum
 from ivg.train.loop import make_trainer, train
 from ivg.typing import Array, PyTree
 
-_MOST_FOLDS = 36
 _OUTSIDE = 0.75  # of the box of one unit: such pixels belong to something else
 
 
@@ -272,7 +272,7 @@ def _coordinate_loss(found, places, known, truth, fold):
         distances = jnp.sum(jnp.abs(found - turned), -1)
         return jnp.sum(jnp.where(known, distances, 0))
 
-    azimuths = 2 * jnp.pi * jnp.arange(_MOST_FOLDS) / fold
+    azimuths = 2 * jnp.pi * jnp.arange(MOST_FOLDS) / fold
     sums = jax.lax.stop_gradient(jax.vmap(at)(azimuths))
     return at(azimuths[jnp.argmin(sums)]), jnp.sum(known)
 

@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 from tqdm import tqdm
 
+from experiments.losses import write_losses
 from experiments.registration.config import PRESETS, Config
 from experiments.registration.evaluate import (
     METHODS,
@@ -31,7 +32,6 @@ from experiments.registration.tables import (
 )
 from experiments.registration.train import train_features, train_regressor
 from ivg.io.atomic import check_writable_folder, write_atomic, write_json
-from ivg.viz.plots import curves_png
 
 
 def run_training(config: Config, output: str) -> dict[str, float]:
@@ -60,9 +60,7 @@ def run_training(config: Config, output: str) -> dict[str, float]:
         params = {name: found for name, (found, _) in made.items()}
         save_learned(folder / kind, params)
         losses = {name: values for name, (_, values) in made.items()}
-        label = f"step / {config.chunk}"
-        figure = curves_png(losses, x_label=label, y_label="loss", log=True)
-        write_atomic(folder / f"loss_{kind}.png", figure)
+        write_losses(folder / f"loss_{kind}.png", losses, config.chunk)
         metrics |= {f"loss_{kind}_{n}": float(v[-1]) for n, v in losses.items()}
     write_json(folder / "training.json", metrics)
     return metrics

@@ -10,12 +10,13 @@ over two by two cells here.
 
 import functools
 import itertools
+import math
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from ivg.typing import Array
+from ivg.typing import Array, PyTree
 
 _convolve = functools.partial(
     jax.lax.conv_general_dilated, dimension_numbers=("NHWC", "HWIO", "NHWC")
@@ -181,6 +182,23 @@ def drop_half(key: Array, inputs: Array) -> Array:
     bits = jnp.right_shift(words, jnp.arange(32, dtype=words.dtype)[None]) & 1
     kept = bits.reshape(-1)[: inputs.size].reshape(inputs.shape)
     return jnp.where(kept > 0, 2 * inputs, 0)
+
+
+def glorot_layer(key: Array, shape: tuple[int, ...], scale: float = 1.0) -> PyTree:
+    """A layer before training: Glorot's uniform kernel and a bias of zero.
+
+    Args:
+      key: random key, consumed.
+      shape: of the kernel: channels in and out last, the window before them.
+      scale: factor of the kernel.
+
+    Returns:
+      Dictionary with "kernel" and "bias".
+    """
+    *window, inputs, outputs = shape
+    reach = scale * math.sqrt(6 / (math.prod(window) * (inputs + outputs)))
+    kernel = jax.random.uniform(key, shape, minval=-reach, maxval=reach)
+    return {"kernel": kernel, "bias": jnp.zeros(outputs)}
 
 
 class Conv(nn.Module):

@@ -19,7 +19,7 @@ import numpy as np
 from flax import struct
 
 from ivg.geometry.distortion import project_normalized
-from ivg.models.layers import drop_half
+from ivg.models.layers import drop_half, glorot_layer
 from ivg.models.network import Network
 from ivg.numerics import matmul
 from ivg.scene.skeleton import INPUT_JOINTS, LEFT_HIP, OUTPUT_JOINTS, RIGHT_HIP
@@ -210,8 +210,8 @@ def energy_network(
     def init(key):
         first, second = jax.random.split(key)
         return {
-            "hidden": _glorot(first, (num_inputs, hidden), 1.0),
-            "out": _glorot(second, (hidden, outputs), last_scale),
+            "hidden": glorot_layer(first, (num_inputs, hidden), 1.0),
+            "out": glorot_layer(second, (hidden, outputs), last_scale),
         }
 
     def apply(params, inputs, *, key=None):
@@ -345,12 +345,6 @@ def step_multiply_adds(hidden: int = 64, outputs: int = 8) -> int:
 
 def _normal(key, shape, deviation):
     return deviation * jax.random.truncated_normal(key, -2, 2, shape) / 0.87962566
-
-
-def _glorot(key, shape, scale):
-    reach = scale * math.sqrt(6 / sum(shape))
-    kernel = jax.random.uniform(key, shape, minval=-reach, maxval=reach)
-    return {"kernel": kernel, "bias": jnp.zeros(shape[1])}
 
 
 __all__ = [

@@ -9,11 +9,10 @@ of times.
 Source: Jack et al., IGE-Net, section 6.1.
 """
 
-import math
-
 import jax
 import jax.numpy as jnp
 
+from ivg.models.layers import glorot_layer
 from ivg.models.pose_lifting import softabs
 from ivg.models.voxel_networks import GRID_SIDE, VoxelSizes
 from ivg.typing import Array, PyTree
@@ -42,8 +41,8 @@ def init_energy(key: Array, sizes: VoxelSizes, last_scale: float = 1.0) -> list[
         shapes = (3, 3, width + depth, width), (side, side, width, width // 2)
         levels.append(
             {
-                "hidden": _glorot(first, shapes[0], 1.0),
-                "out": _glorot(second, shapes[1], last_scale),
+                "hidden": glorot_layer(first, shapes[0], 1.0),
+                "out": glorot_layer(second, shapes[1], last_scale),
             }
         )
     return levels
@@ -172,13 +171,6 @@ def _convolve(x, kernel):
     patches = jnp.concatenate(shifted, -1).reshape(rows * columns, -1)
     matrix = kernel.reshape(size * size * channels, width)
     return (patches @ matrix).reshape(rows, columns, width)
-
-
-def _glorot(key, shape, scale):
-    window = math.prod(shape[:2])
-    reach = scale * math.sqrt(6 / (window * (shape[2] + shape[3])))
-    kernel = jax.random.uniform(key, shape, minval=-reach, maxval=reach)
-    return {"kernel": kernel, "bias": jnp.zeros(shape[3])}
 
 
 __all__ = [

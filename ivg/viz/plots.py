@@ -81,6 +81,18 @@ def curves_png(curves: Mapping, *, x_label: str, y_label: str, log: bool) -> byt
     axes.grid(axis="y", alpha=0.25, linewidth=0.6)
     if any(curves):
         axes.legend(frameon=False)
+    return figure_png(figure)
+
+
+def figure_png(figure: Figure) -> bytes:
+    """Encodes a figure.
+
+    Args:
+      figure: of matplotlib.
+
+    Returns:
+      Content of a PNG file.
+    """
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)
     return buffer.getvalue()
@@ -108,6 +120,7 @@ def _draw(axes: Axes, name: str, values: np.ndarray, colour: str) -> None:
 __all__ = [
     "COLOURS",
     "curves_png",
+    "figure_png",
     "energy_plot_png",
     "error_curves_png",
 ]
