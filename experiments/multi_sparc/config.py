@@ -31,6 +31,7 @@ class Config:
       sizes: of the networks.
       counts: tokens of an object.
       factor: how sizes and distances change, see `ivg.refine.multi_sparc`.
+      frame: of tokens, "camera" or "box", see `ivg.data.box_frames`.
       height: rows of pictures.
       width: columns of pictures.
       pretrain_models: procedural models of each category to pre-train with.
@@ -67,6 +68,7 @@ class Config:
     sizes: MultiSparcSizes = CPU_SIZES
     counts: TokenCounts = TokenCounts(200, 100)
     factor: str = "sigmoid"
+    frame: str = "box"
     height: int = 90
     width: int = 120
     pretrain_models: int = 40
@@ -76,11 +78,11 @@ class Config:
     num_train: int = 4_000
     num_scenes: int = 60
     num_views: int = 3
-    batch_size: int = 16
+    batch_size: int = 8
     pretrain_steps: int = 1_000
-    train_steps: int = 1_000
-    baseline_steps: int = 2_000
-    learning_rate: float = 5e-3
+    train_steps: int = 4_500
+    baseline_steps: int = 4_500
+    learning_rate: float = 1e-2
     warm_up: float = 0.05
     loss_points: int = 200
     drop: float = 0.3
@@ -131,6 +133,7 @@ PRESETS = {
     "paper": Config(
         sizes=PAPER_SIZES,
         counts=TokenCounts(2000, 500),
+        frame="camera",
         height=360,
         width=480,
         pretrain_models=200,

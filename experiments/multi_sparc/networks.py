@@ -3,6 +3,7 @@
 import functools
 import pathlib
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ import numpy as np
 
 from experiments.multi_sparc.config import VARIANTS, Config
 from experiments.multi_sparc.data import Pictures, restore
+from ivg.data.box_frames import BoxFrames, box_frames, in_box_frames, in_units
 from ivg.data.first_poses import first_placements
 from ivg.data.sparse_tokens import (
     DEPTH,
@@ -39,7 +41,7 @@ from ivg.refine.multi_sparc import (
     updated,
 )
 from ivg.refine.multi_sparc_loss import pose_from_correspondences
-from ivg.scene.indoor import RoomPicture
+from ivg.scene.indoor import Placement, RoomPicture
 from ivg.typing import Array, PyTree
 
 Aligner = Callable[[PyTree, RoomPicture, Array, Array], Alignment]
@@ -176,7 +178,10 @@ def learned_aligner(config: Config, name: str) -> Aligner:
 
     def run(params, mean_size_m, picture, key):
         refiner = multi_sparc_refiner(
-            functools.partial(network.apply, params), config.counts, config.factor
+            functools.partial(network.apply, params),
+            config.counts,
+            config.factor,
+            config.frame,
         )
 
         def one(picture, key):
@@ -205,21 +210,61 @@ def once(placements, score) -> Alignment:
     return Alignment(placements, score, start, row, score[None])
 
 
-def unposed_tokens(config: Config, key: Array, sight: Sight) -> tuple[Tokens, Tokens]:
+class Unposed(NamedTuple):
+    """What networks see that assume no pose, of `N` objects.
+
+    Attributes:
+      box: samples of the boxes, in the frame of the camera.
+      frames: of the boxes.
+      asked: `[N, P, 13]` values of `box` as the network sees them.
+      tokens: these and points of the models in their own frames.
+    """
+
+    box: Tokens
+    frames: BoxFrames
+    asked: Array
+    tokens: Tokens
+
+
+def unposed_tokens(config: Config, key: Array, sight: Sight) -> Unposed:
     """The tokens of networks that assume no pose.
 
     Args:
-      config: counts.
+      config: counts and frame.
       key: random key, consumed.
       sight: picture.
 
     Returns:
-      Samples of the boxes; these and the points of the models in their own frames.
+      `Unposed`.
     """
     keys = jax.random.split(key)
     box = box_tokens(keys[0], sight, config.counts.box)
     own = canonical_tokens(keys[1], sight, config.counts.model)
-    return box, join_tokens(box, own)
+    frames = box_frames(sight, box)
+    in_box = config.frame == "box"
+    asked = in_box_frames(box.values, frames) if in_box else box.values
+    return Unposed(box, frames, asked, join_tokens(box._replace(values=asked), own))
+
+
+def regressed(
+    config: Config, numbers: Array, sight: Sight, seen: Unposed, mean_size_m: Array
+) -> Placement:
+    """Poses that are said at once: an update of the first of the starts.
+
+    Args:
+      config: frame.
+      numbers: `[N, 11]` of the network.
+      sight: picture.
+      seen: from `unposed_tokens`.
+      mean_size_m: `[9, 3]` mean sizes of the categories, metres.
+
+    Returns:
+      `Placement` of `[N]`. Differentiable in the numbers.
+    """
+    starts = first_placements(sight, seen.box, mean_size_m)
+    start = jax.tree.map(lambda x: x[0], starts)
+    own = in_units(numbers, seen.frames) if config.frame == "box" else numbers
+    return updated(start, own, config.factor)
 
 
 def box_places(box: Tokens) -> tuple[Array, Array]:
@@ -249,15 +294,17 @@ def unposed_aligner(config: Config, name: str) -> Aligner:
       Function of parameters, mean sizes, a picture and a key.
     """
     network = network_of(config, name)
-    find = {"regression": _regressed, "correspondence": _fitted}[name]
 
     def run(params, mean_size_m, picture, key):
         def one(picture, key):
             sight = make_sight(picture)
-            box, tokens = unposed_tokens(config, key, sight)
-            given = (tokens.values, tokens.mask, sight.detections.present)
+            seen = unposed_tokens(config, key, sight)
+            given = (*seen.tokens, sight.detections.present)
             say = functools.partial(network.apply, params, *(x[None] for x in given))
-            found = find(config, say, sight, box, mean_size_m)
+            if name == "regression":
+                found = regressed(config, say()[0], sight, seen, mean_size_m)
+            else:
+                found = _fitted(say(seen.asked[None])[0], sight, seen.box, mean_size_m)
             return once(found, sight.detections.score)
 
         return by_groups(one, picture, key, config.sizes.num_objects)
@@ -265,17 +312,8 @@ def unposed_aligner(config: Config, name: str) -> Aligner:
     return run
 
 
-def _regressed(config, say, sight, box, mean_size_m):
-    """`Placement` of `[N]`: an update of the first of the starts."""
-    start = first_placements(sight, box, mean_size_m)
-    start = jax.tree.map(lambda x: x[:1], start)
-    return jax.tree.map(lambda x: x[0], updated(start, say(), config.factor))
-
-
-def _fitted(config, say, sight, box, mean_size_m):
+def _fitted(points, sight, box, mean_size_m):
     """`Placement` of `[N]` that fits normalised object coordinates."""
-    del config
-    points = say(box.values[None])[0]
     places, known = box_places(box)
     size = mean_size_m[sight.detections.category]
     fit = jax.vmap(pose_from_correspondences)
@@ -331,6 +369,7 @@ def align_all(
 
 __all__ = [
     "Aligner",
+    "Unposed",
     "align_all",
     "aligner_of",
     "box_places",
@@ -340,6 +379,7 @@ __all__ = [
     "load_networks",
     "network_of",
     "once",
+    "regressed",
     "save_network",
     "sizes_of",
     "unposed_aligner",

@@ -40,7 +40,9 @@ def timed_runs(config: Config, name: str) -> tuple[Callable, Callable]:
         sight, key = make_sight(take_detections(picture, rows)), jax.random.key(0)
         box = box_tokens(key, sight, config.counts.box)
         starts = first_placements(sight, box, mean_size_m)
-        refiner = multi_sparc_refiner(predict, config.counts, config.factor)
+        refiner = multi_sparc_refiner(
+            predict, config.counts, config.factor, config.frame
+        )
         return refiner, starts, Observation(sight, key)
 
     def whole(*given):

@@ -15,10 +15,11 @@ from experiments.multi_sparc.data import Pictures, restore
 from experiments.multi_sparc.networks import (
     box_places,
     network_of,
+    regressed,
     unposed_tokens,
 )
+from ivg.data.box_frames import box_frames
 from ivg.data.first_poses import (
-    first_placements,
     sample_scored,
     sample_starts,
     turn_about,
@@ -38,7 +39,7 @@ from ivg.geometry import rotation
 from ivg.metrics.alignment import MOST_FOLDS
 from ivg.models.network import Network
 from ivg.numerics import turn
-from ivg.refine.multi_sparc import NUM_UPDATES, updated
+from ivg.refine.multi_sparc import NUM_UPDATES, framed, updated
 from ivg.refine.multi_sparc_loss import mean_point_loss, score_loss
 from ivg.scene.indoor import Placement
 from ivg.train.detached import detached_sum
@@ -128,12 +129,13 @@ def update_loss(
         batch.mean_size_m,
     )  # fmt: skip
     points, present = _loss_points(config, key_loss, batch.sights)
+    say = _framed(config, network.apply, batch.sights, box)
 
     def step(params, placements, given):
         index, key = given
         keys = jax.random.split(key, (3, count))
         tokens = _posed_tokens(config, keys[0], batch.sights, box, placements)
-        numbers = network.apply(params, tokens.values, tokens.mask, present)
+        numbers = say(params, tokens.values, tokens.mask, present)
         moved = updated(placements, numbers, config.factor)
         known = (batch.truth, batch.fold)
         distance = jax.vmap(mean_point_loss)(moved, *known, points, present)
@@ -159,10 +161,24 @@ def _loss_points(config, key, sights):
     return choose(keys, found), found.present
 
 
+def _framed(config, apply, sights, box):
+    """The network, of tokens in the frame of the camera."""
+    if config.frame == "camera":
+        return apply
+    frames = jax.vmap(box_frames)(sights, box)
+
+    def say(params, *given):
+        predict = functools.partial(apply, params)
+        return framed(predict, frames, config.counts.model)(*given)
+
+    return say
+
+
 def _posed_tokens(config, keys, sights, box, placements) -> Tokens:
     def one(key, sight, box, placement):
         own, dropped = jax.random.split(key)
-        tokens = model_tokens(own, sight, placement, config.counts.model)
+        count, in_box = config.counts.model, config.frame == "box"
+        tokens = model_tokens(own, sight, placement, count, in_box)
         return drop_tokens(dropped, join_tokens(box, tokens), config.drop)
 
     return jax.vmap(one)(keys, sights, box, placements)
@@ -207,13 +223,11 @@ def regression_loss(
     """
     key_points, keys = _split(key, len(batch.fold))
     points, present = _loss_points(config, key_points, batch.sights)
-    box, tokens = _unposed(config, keys, batch.sights)
-    starts = jax.vmap(first_placements, (0, 0, None))(
-        batch.sights, box, batch.mean_size_m
+    seen = _unposed(config, keys, batch.sights)
+    numbers = network.apply(params, *seen.tokens, present)
+    found = jax.vmap(functools.partial(regressed, config), (0, 0, 0, None))(
+        numbers, batch.sights, seen, batch.mean_size_m
     )
-    starts = jax.tree.map(lambda x: x[:, 0], starts)
-    numbers = network.apply(params, tokens.values, tokens.mask, present)
-    found = updated(starts, numbers, config.factor)
     known = (batch.truth, batch.fold, points, present)
     losses = jax.vmap(mean_point_loss)(found, *known)
     return jnp.sum(losses) / jnp.maximum(jnp.sum(present), 1)
@@ -226,8 +240,8 @@ def _split(key, count):
 
 def _unposed(config, keys, sights):
     def one(keys, sight):
-        box, tokens = unposed_tokens(config, keys[0], sight)
-        return box, drop_tokens(keys[1], tokens, config.drop)
+        seen = unposed_tokens(config, keys[0], sight)
+        return seen._replace(tokens=drop_tokens(keys[1], seen.tokens, config.drop))
 
     return jax.vmap(one, (1, 0))(keys, sights)
 
@@ -251,10 +265,10 @@ def correspondence_loss(
       `[]`, in boxes of one unit, summed over the axes, mean over pixels.
     """
     _, keys = _split(key, len(batch.fold))
-    box, tokens = _unposed(config, keys, batch.sights)
+    seen = _unposed(config, keys, batch.sights)
     present = batch.sights.detections.present
-    found = network.apply(params, tokens.values, tokens.mask, present, box.values)
-    places, known = box_places(box)
+    found = network.apply(params, *seen.tokens, present, seen.asked)
+    places, known = box_places(seen.box)
     one = jax.vmap(jax.vmap(_coordinate_loss))
     losses, counts = one(found, places, known, batch.truth, batch.fold)
     return jnp.sum(losses) / jnp.maximum(jnp.sum(counts), 1)

@@ -164,7 +164,9 @@ def choose_points(
     return detections.points[:, rows], detections.normals[:, rows]
 
 
-def model_tokens(key: Array, sight: Sight, placement: Placement, count: int) -> Tokens:
+def model_tokens(
+    key: Array, sight: Sight, placement: Placement, count: int, own: bool = False
+) -> Tokens:
     """Points of models in assumed poses, and what the picture has where they fall.
 
     Pixels outside of the picture or behind the camera are clamped and do not count;
@@ -175,6 +177,8 @@ def model_tokens(key: Array, sight: Sight, placement: Placement, count: int) -> 
       sight: picture.
       placement: `Placement` `[N]`, assumed.
       count: points of each object.
+      own: whether points say where they are in the frame of the model, twice the
+        coordinates, in the place of a colour.
 
     Returns:
       `Tokens` of `2 count`: pixels, then points. Nothing here has a gradient.
@@ -195,7 +199,8 @@ def model_tokens(key: Array, sight: Sight, placement: Placement, count: int) -> 
     rays, rows = safe_normalize(places), jnp.arange(len(places))[:, None]
     zeros = jnp.zeros(shape)
     numbers = [depth / DEPTH_M, zeros, *_labels(rows, shape, MODEL)]
-    parts = [rays, jnp.zeros((*shape, 3)), turned, jnp.stack(numbers, -1)]
+    colour = 2 * points if own else jnp.zeros((*shape, 3))
+    parts = [rays, colour, turned, jnp.stack(numbers, -1)]
     seen = _look_up(sight, jnp.where(inside[..., None], pixels, 0.0), rays, SEEN)
     values = jnp.concatenate([seen, jnp.concatenate(parts, -1)], 1)
     return Tokens(values, jnp.concatenate([inside, in_front], 1))

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from ivg.data.box_frames import BoxFrames, box_frames, in_box_frames, in_units
 from ivg.data.sparse_tokens import (
     Sight,
     TokenCounts,
@@ -173,7 +174,12 @@ def updated(
 
 
 def assumed_tokens(
-    key: Array, sight: Sight, box: Tokens, placements: Placement, count: int
+    key: Array,
+    sight: Sight,
+    box: Tokens,
+    placements: Placement,
+    count: int,
+    own: bool = False,
 ) -> Tokens:
     """All tokens of objects in assumed poses, of several assumptions.
 
@@ -183,19 +189,42 @@ def assumed_tokens(
       box: from `box_tokens`.
       placements: `Placement` of `[A, N]`.
       count: points of each model.
+      own: see `model_tokens`.
 
     Returns:
       `Tokens` of `[A, N, T]`.
     """
 
     def one(placement):
-        return join_tokens(box, model_tokens(key, sight, placement, count))
+        return join_tokens(box, model_tokens(key, sight, placement, count, own))
 
     return jax.vmap(one)(placements)
 
 
+def framed(predict: PredictFn, frames: BoxFrames, count: int) -> PredictFn:
+    """A network that sees objects in the frames of their boxes.
+
+    Args:
+      predict: network, see `multi_sparc_refiner`.
+      frames: of `[N]` or `[A, N]`.
+      count: points of each model.
+
+    Returns:
+      The same for tokens in the frame of the camera.
+    """
+
+    def run(values, mask, present):
+        numbers = predict(in_box_frames(values, frames, count), mask, present)
+        return in_units(numbers, frames)
+
+    return run
+
+
 def multi_sparc_refiner(
-    predict: PredictFn, counts: TokenCounts, factor: str = "sigmoid"
+    predict: PredictFn,
+    counts: TokenCounts,
+    factor: str = "sigmoid",
+    frame: str = "camera",
 ) -> Refiner:
     """Learned updates of poses.
 
@@ -208,6 +237,7 @@ def multi_sparc_refiner(
         `[A, N, 11]`.
       counts: numbers of tokens.
       factor: see `positive_factor`.
+      frame: "camera", or "box" for tokens and updates in the frames of the boxes.
 
     Returns:
       `Refiner` that reports `score` `[A, N]`, the logit of the poses before the step.
@@ -221,9 +251,13 @@ def multi_sparc_refiner(
     def update(step, state, params, observation):
         key = jax.random.fold_in(observation.key, step + 1)
         sight = observation.sight
-        tokens = assumed_tokens(key, sight, state, params, counts.model)
+        in_box = frame == "box"
+        tokens = assumed_tokens(key, sight, state, params, counts.model, in_box)
         present = jnp.broadcast_to(sight.detections.present, tokens.mask.shape[:2])
-        numbers = predict(tokens.values, tokens.mask, present)
+        say = predict
+        if in_box:
+            say = framed(predict, box_frames(sight, state), counts.model)
+        numbers = say(tokens.values, tokens.mask, present)
         return state, updated(params, numbers, factor), {"score": numbers[..., 10]}
 
     return Refiner(init, update)
@@ -272,6 +306,7 @@ __all__ = [
     "align",
     "apply_update",
     "assumed_tokens",
+    "framed",
     "multi_sparc_refiner",
     "positive_factor",
     "update_from_numbers",
