@@ -1,153 +1,17 @@
 """Layers that stay fast on a CPU, inside loops and backwards.
 
-XLA's CPU compiler has a fast convolution for one order of axes. It puts other orders
-into that one only outside loops, and the gradient of a convolution has other orders:
-in a `lax.scan` over training steps it falls back to code that is 20 times slower.
-`convolve` writes its own gradient with fast convolutions. The gradient of
-`lax.reduce_window` is slow everywhere, 10 to 20 times slower than that of the maximum
-over two by two cells here.
+The gradient of `lax.reduce_window` is slow everywhere, 10 to 20 times slower than that
+of the maximum over two by two cells here. Convolutions are in `ivg.models.convolution`.
 """
 
-import functools
-import itertools
 import math
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from ivg.models.convolution import convolve, convolve_depthwise
 from ivg.typing import Array, PyTree
-
-_convolve = functools.partial(
-    jax.lax.conv_general_dilated, dimension_numbers=("NHWC", "HWIO", "NHWC")
-)
-
-
-def convolve(
-    inputs: Array, kernel: Array, stride: int = 1, padding: str = "SAME"
-) -> Array:
-    """Convolution of pictures, differentiable once and in reverse.
-
-    Args:
-      inputs: `[B, H, W, C]`.
-      kernel: `[K, L, C, N]`.
-      stride: cells from one output to the next.
-      padding: "SAME" or "VALID"; as in XLA and TensorFlow, the odd cell of SAME is
-        added at the end.
-
-    Returns:
-      `[B, H', W', N]`, the correlation with the kernel.
-    """
-    return _convolve_own(inputs, kernel, stride, padding)
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _convolve_own(inputs, kernel, stride, padding):
-    return _convolve(inputs, kernel, (stride, stride), padding)
-
-
-def _convolve_forward(inputs, kernel, stride, padding):
-    return _convolve_own(inputs, kernel, stride, padding), (inputs, kernel)
-
-
-def _convolve_backward(stride, padding, saved, slope):
-    """Both gradients as convolutions in the order of axes that is fast."""
-    inputs, kernel = saved
-    sizes, windows = inputs.shape[1:3], kernel.shape[:2]
-    strides = (stride, stride)
-    before = [p for p, _ in jax.lax.padtype_to_pads(sizes, windows, strides, padding)]
-    spans = [stride * (size - 1) + 1 for size in slope.shape[1:3]]
-    cells = list(zip(sizes, windows, before, spans, strict=True))
-    of_inputs = _convolve(
-        slope,
-        jnp.swapaxes(kernel[::-1, ::-1], 2, 3),
-        (1, 1),
-        [(k - 1 - p, n + p - s) for n, k, p, s in cells],
-        lhs_dilation=strides,
-    )
-    pads = [(p, k - 1 + s - n - p) for n, k, p, s in cells]
-
-    def of_kernel(part):
-        return _convolve(
-            jnp.transpose(inputs[part], (3, 1, 2, 0)),
-            jnp.transpose(slope[part], (1, 2, 0, 3)),
-            (1, 1),
-            pads,
-            rhs_dilation=strides,
-        )
-
-    total = sum(map(of_kernel, _parts(len(inputs))))
-    return of_inputs, jnp.transpose(total, (1, 2, 0, 3))
-
-
-def _parts(batch):
-    """Parts of eight pictures: at 32, XLA takes 3 to 5 times longer per picture."""
-    size = max(8, -(-batch // 8))  # eight parts at most, for the compiler's sake
-    return [slice(start, start + size) for start in range(0, batch, size)]
-
-
-_convolve_own.defvjp(_convolve_forward, _convolve_backward)
-
-
-def convolve_depthwise(inputs: Array, kernel: Array, stride: int = 1) -> Array:
-    """Convolution of each channel by itself, differentiable once and in reverse.
-
-    Padding is SAME. Written as a sum over the cells of the kernel, which XLA fuses: on
-    a CPU 10 to 50 times faster than its grouped convolution. The gradient that JAX
-    derives from such sums is many times slower; here it is sums of that kind again.
-
-    Args:
-      inputs: `[B, H, W, C]`.
-      kernel: `[K, L, 1, C]`.
-      stride: cells from one output to the next.
-
-    Returns:
-      `[B, H', W', C]`.
-    """
-    return _depthwise_own(inputs, kernel, stride)
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _depthwise_own(inputs, kernel, stride):
-    sizes, windows = inputs.shape[1:3], kernel.shape[:2]
-    pads = jax.lax.padtype_to_pads(sizes, windows, (stride, stride), "SAME")
-    padded = jnp.pad(inputs, ((0, 0), *pads, (0, 0)))
-    spans = [n - k + 1 for n, k in zip(padded.shape[1:3], windows, strict=True)]
-    return sum(
-        padded[:, i : i + spans[0] : stride, j : j + spans[1] : stride] * kernel[i, j]
-        for i, j in itertools.product(*map(range, windows))
-    )
-
-
-def _depthwise_forward(inputs, kernel, stride):
-    return _depthwise_own(inputs, kernel, stride), (inputs, kernel)
-
-
-def _depthwise_backward(stride, saved, slope):
-    inputs, kernel = saved
-    sizes, windows = inputs.shape[1:3], kernel.shape[:2]
-    pads = jax.lax.padtype_to_pads(sizes, windows, (stride, stride), "SAME")
-    spans = [stride * (size - 1) + 1 for size in slope.shape[1:3]]
-    apart = [
-        (window - 1 - before, size + before - span, stride - 1)
-        for size, window, (before, _), span in zip(
-            sizes, windows, pads, spans, strict=True
-        )
-    ]
-    zero = jnp.zeros((), slope.dtype)
-    spread = jax.lax.pad(slope, zero, ((0, 0, 0), *apart, (0, 0, 0)))
-    padded = jnp.pad(inputs, ((0, 0), *pads, (0, 0)))
-    ones = jnp.ones((1, slope.size // slope.shape[-1]), slope.dtype)
-    of_inputs, of_kernel = jnp.zeros_like(inputs), []
-    for i, j in itertools.product(*map(range, windows)):
-        shifted = spread[:, i : i + sizes[0], j : j + sizes[1]]
-        of_inputs += shifted * kernel[windows[0] - 1 - i, windows[1] - 1 - j]
-        seen = padded[:, i : i + spans[0] : stride, j : j + spans[1] : stride]
-        of_kernel.append(ones @ (seen * slope).reshape(-1, slope.shape[-1]))
-    return of_inputs, jnp.stack(of_kernel).reshape(kernel.shape)
-
-
-_depthwise_own.defvjp(_depthwise_forward, _depthwise_backward)
 
 
 def max_pool(inputs: Array) -> Array:
@@ -295,8 +159,6 @@ __all__ = [
     "DepthwiseConv",
     "Dropout",
     "PatchHead",
-    "convolve",
-    "convolve_depthwise",
     "drop_half",
     "max_pool",
 ]

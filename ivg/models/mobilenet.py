@@ -6,7 +6,7 @@ with the widths and the padding of Keras.
 
 from flax import linen as nn
 
-from ivg.models.layers import convolve_depthwise
+from ivg.models.convolution import convolve_depthwise
 from ivg.models.normalization import BatchNorm, ConvNorm
 from ivg.typing import Array
 

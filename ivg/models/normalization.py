@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from ivg.models.layers import convolve
+from ivg.models.convolution import convolve
 from ivg.models.network import network_from_linen
 from ivg.typing import Array, PyTree
 

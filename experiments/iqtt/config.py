@@ -1,0 +1,139 @@
+"""Sizes of the experiment of the 3D IQ test."""
+
+import dataclasses
+import pathlib
+
+from ivg.models.iqtt import CPU_SIZES as CPU_TRUNK
+from ivg.models.iqtt import PAPER_SIZES as PAPER_TRUNK
+from ivg.models.iqtt import TrunkSizes
+from ivg.models.pix2scene import CPU_SIZES, PAPER_SIZES, Pix2SceneSizes
+from ivg.train.pix2scene import LossWeights
+
+SHIPPED = pathlib.Path(__file__).parents[2] / "assets" / "checkpoints" / "iqtt"
+BASELINES = ("cnn", "siamese")
+LABELS = (200, 1_000, 10_000)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Counts of questions and steps, and widths of networks.
+
+    Attributes:
+      seed: of shapes, views, networks and batches.
+      sizes: of pix2scene's networks; `view` is 0, for nobody knows the camera.
+      trunk: of the baselines' network.
+      view_latent: numbers at the end of a latent that are for the view; those before
+        are for the shape.
+      statistics: widths of the network that estimates mutual information.
+      num_train: questions to train with; all their pictures are used without labels.
+      num_valid: questions to watch over a training.
+      num_test: questions to test with; no two sets share a shape.
+      labels: how many of the training questions have an answer, one model for each.
+      distractors: "others" or "mirror", see `make_questions`.
+      batch_size: pictures in a batch.
+      steps: of the generator and encoder without labels.
+      labelled_steps: the same with labels; they go on from the model without.
+      critic_steps: of the critic for each of them.
+      learning_rate: of Adam.
+      weights: of the losses.
+      information_weight: of the mutual information of shape and view.
+      interval: steps from one that looks at labelled questions to the next, in the
+        mean.
+      question_batch: labelled questions in such a step.
+      hinge_weight: of their loss.
+      margin: by which wrong answers are to be farther than the right one, in means
+        over the numbers of squared differences.
+      baseline_steps: of each baseline.
+      baseline_batch: questions in a batch of theirs.
+      baseline_rate: of Adam for them.
+      contrast: margin of the contrastive loss.
+      observed: batches whose statistics replace those of a batch after training.
+      chunk: training steps between two looks at the loss.
+      render_at_once: pictures rendered in one go.
+      num_shown: questions in the contact sheets.
+      shown_px: side of a cell.
+    """
+
+    seed: int = 0
+    sizes: Pix2SceneSizes = CPU_SIZES._replace(view=0)
+    trunk: TrunkSizes = CPU_TRUNK
+    view_latent: int = 8
+    statistics: tuple[int, ...] = (128, 128)
+    num_train: int = 12_000
+    num_valid: int = 1_000
+    num_test: int = 2_000
+    labels: tuple[int, ...] = LABELS
+    distractors: str = "others"
+    batch_size: int = 32
+    steps: int = 5_000
+    labelled_steps: int = 2_000
+    critic_steps: int = 2
+    learning_rate: float = 2e-4
+    weights: LossWeights = LossWeights()
+    information_weight: float = 0.1
+    interval: int = 2
+    question_batch: int = 32
+    hinge_weight: float = 1.0
+    margin: float = 1.0
+    baseline_steps: int = 1_000
+    baseline_batch: int = 16
+    baseline_rate: float = 1e-3
+    contrast: float = 2.0
+    observed: int = 20
+    chunk: int = 50
+    render_at_once: int = 2_000
+    num_shown: int = 8
+    shown_px: int = 96
+
+
+PRESETS = {
+    "smoke": Config(
+        sizes=CPU_SIZES._replace(
+            pixels=16, latent=8, view=0, encoder=4, decoder=4, critic=4, joint=4
+        ),
+        trunk=TrunkSizes(width=2, blocks=(1, 1), stem=3, pools=False, hidden=(8, 4)),
+        view_latent=2,
+        statistics=(4, 4),
+        num_train=8,
+        num_valid=3,
+        num_test=6,
+        labels=(2, 4, 8),
+        batch_size=2,
+        steps=2,
+        labelled_steps=2,
+        critic_steps=1,
+        question_batch=2,
+        baseline_steps=2,
+        baseline_batch=2,
+        observed=1,
+        chunk=1,
+        render_at_once=16,
+        num_shown=2,
+        shown_px=32,
+    ),
+    "cpu": Config(),
+    "paper": Config(
+        sizes=PAPER_SIZES._replace(view=0),
+        trunk=PAPER_TRUNK,
+        view_latent=10,
+        statistics=(256, 512),
+        num_train=200_000,
+        num_valid=100_000,
+        num_test=100_000,
+        batch_size=6,
+        steps=60_000,
+        labelled_steps=60_000,
+        critic_steps=5,
+        interval=10,
+        question_batch=100,
+        baseline_steps=12_500,
+        baseline_batch=32,
+        baseline_rate=1e-4,
+        observed=200,
+        chunk=100,
+        render_at_once=200,
+        shown_px=128,
+    ),
+}
+
+__all__ = ["BASELINES", "LABELS", "PRESETS", "SHIPPED", "Config"]

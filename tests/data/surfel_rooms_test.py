@@ -1,0 +1,184 @@
+"""Rooms of pix2scene: rays against the empty room, surfels against true depth."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import ndimage, stats
+
+from ivg.data import surfel_rooms as rooms
+from ivg.geometry.camera import project, ray_planes
+from ivg.render.surfel import render_surfels
+from ivg.scene.graph import make_scene, world_mesh
+
+PIXELS = 48
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
+
+@functools.cache
+def library(kind):
+    return rooms.room_library(kind)
+
+
+@functools.cache
+def views(kind, num=24, num_lights=2):
+    """Pictures, and the same from surfels at the true depth."""
+    shapes = library(kind)
+
+    def one(key):
+        seen = rooms.sample_view(key, shapes, kind, PIXELS, num_lights)
+        again, _ = render_surfels(
+            seen.depth, jnp.full(3, rooms.ALBEDO), rooms.room_camera(seen.eye, PIXELS),
+            rooms.room_lights(seen.light, seen.light_rgb),
+        )  # fmt: skip
+        return seen, again
+
+    keys = jax.random.split(jax.random.key(4), num)
+    seen, again = jax.jit(lambda keys: jax.lax.map(one, keys))(keys)
+    return jax.tree.map(np.asarray, (seen, again))
+
+
+def is_smooth(depth):
+    """Pixels around which `1 / depth` is affine, as it is on a plane."""
+    bend = np.zeros(depth.shape)
+    for axis in (1, 2):
+        around = [np.roll(1 / depth, step, axis) for step in (-1, 0, 1)]
+        bend = np.maximum(bend, np.abs(around[0] + around[2] - 2 * around[1]))
+    bend[:, [0, -1]] = bend[:, :, [0, -1]] = 1
+    return ndimage.maximum_filter(bend, (1, 3, 3)) < 1e-5
+
+
+@pytest.mark.parametrize("kind", rooms.CLASSES)
+def test_surfels_of_the_true_depth_give_the_picture(kind):
+    seen, again = views(kind)
+    error = np.abs(again - seen.image).max(-1)
+    flat = is_smooth(seen.depth)
+    assert flat.mean() > 0.4
+    assert error[flat].max() < 2e-3
+    assert np.median(error) < 1e-4
+
+
+@pytest.mark.parametrize("kind", rooms.CLASSES)
+def test_pictures_are_full_and_exposed(kind):
+    seen, _ = views(kind)
+    assert seen.depth.min() > rooms.NEAR and seen.depth.max() < rooms.FAR
+    np.testing.assert_allclose(np.linalg.norm(seen.normal, axis=-1), 1, atol=1e-5)
+    assert seen.image.min() >= rooms.ALBEDO * rooms.AMBIENT - 1e-6
+    assert 0.5 < seen.image.max() < 1
+    assert 0.1 < seen.image.mean() < 0.5
+
+
+def test_the_empty_room_in_closed_form():
+    kind, eye = "box", rooms.octant_point(0.7, 0.4, rooms.DISTANCE_M)
+    light, rgb = np.array([[1.2, 1.5, 1.9]]), np.array([[2.0, 1.0, 0.5]])
+    scene = rooms.sample_room_scene(jax.random.key(0), library(kind), kind)
+    empty = scene._replace(nodes=scene.nodes.replace(mask=jnp.array([True, False])))
+    see = jax.jit(rooms.see_room, static_argnums=5)
+    seen = see(empty, library(kind), eye, jnp.array(light), jnp.array(rgb), PIXELS)
+    rays = np.asarray(ray_planes(rooms.room_camera(eye, PIXELS)), np.float64)
+    with np.errstate(divide="ignore"):
+        hits = np.where(rays < 0, -np.asarray(eye)[:, None, None] / rays, np.inf)
+    depth, axis = hits.min(0), hits.argmin(0)
+    assert set(np.unique(axis)) == {0, 1, 2}
+    np.testing.assert_allclose(seen.depth, depth, rtol=1e-5)
+    edge = np.sort(hits, 0)[1] - depth < 1e-4
+    normal = np.eye(3)[axis]
+    np.testing.assert_allclose(np.asarray(seen.normal)[~edge], normal[~edge], atol=1e-5)
+    offset = light[0] - (np.asarray(eye) + np.moveaxis(rays * depth, 0, -1))
+    distance = np.linalg.norm(offset, axis=-1)
+    cosine = np.maximum(np.sum(offset * normal, -1), 0) / distance
+    expected = rooms.ALBEDO * (
+        rooms.AMBIENT + (cosine / distance**2)[..., None] * rgb[0]
+    )
+    np.testing.assert_allclose(
+        np.asarray(seen.image)[~edge], expected[~edge], rtol=1e-4, atol=1e-5
+    )
+
+
+def test_cameras_are_uniform_by_area_and_look_at_one_point():
+    num = 4000
+    eyes = np.asarray(rooms.octant_points(jax.random.key(1), num, rooms.DISTANCE_M))
+    towards = (eyes - np.array(rooms.TARGET)) / rooms.DISTANCE_M
+    np.testing.assert_allclose(np.linalg.norm(towards, axis=1), 1, atol=1e-5)
+    assert towards.min() > 0 and eyes.min() > 0
+    low, high = np.sin(rooms.ELEVATION_RAD)
+    assert stats.kstest(towards[:, 1], stats.uniform(low, high - low).cdf).pvalue > 1e-3
+    azimuth = np.arctan2(towards[:, 0], towards[:, 2])
+    low, high = rooms.AZIMUTH_RAD
+    assert stats.kstest(azimuth, stats.uniform(low, high - low).cdf).pvalue > 1e-3
+    for eye in eyes[:5]:
+        camera = rooms.room_camera(jnp.asarray(eye), PIXELS)
+        pixel, depth = project(camera, jnp.array([rooms.TARGET]))
+        np.testing.assert_allclose(pixel[0], PIXELS / 2, atol=1e-3)
+        assert float(depth[0]) == pytest.approx(rooms.DISTANCE_M, abs=1e-5)
+
+
+def test_turned_cameras_keep_height_and_distance():
+    eye = rooms.octant_point(0.1, 0.6, rooms.DISTANCE_M)
+    other = rooms.turned_eye(eye, jnp.asarray(1.2))
+    np.testing.assert_allclose(
+        other, rooms.octant_point(1.3, 0.6, rooms.DISTANCE_M), atol=1e-6
+    )
+
+
+def test_lights():
+    draw = jax.jit(rooms.octant_lights, static_argnums=1)
+    for num in (1, 3):
+        rgb = np.stack([draw(jax.random.key(i), num)[1] for i in range(100)])
+        assert rgb.shape == (100, num, 3)
+        assert rgb.min() > 0 and rgb.max() <= 1.3 * rooms.STRENGTH / num
+        assert rgb.std(0).min() > 0
+    place, _ = draw(jax.random.key(0), 3)
+    distance = np.linalg.norm(place - np.array(rooms.TARGET), axis=1)
+    np.testing.assert_allclose(distance, rooms.LIGHT_DISTANCE_M, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", rooms.CLASSES)
+def test_objects_stand_in_the_room(kind):
+    shapes = library(kind)
+
+    def one(key):
+        scene = rooms.sample_room_scene(key, shapes, kind)
+        camera = rooms.room_camera(jnp.ones(3), 4)
+        mesh = world_mesh(make_scene(shapes, scene.nodes, camera))
+        return scene, mesh.vertices, mesh.vertex_mask
+
+    keys = jax.random.split(jax.random.key(2), 64)
+    scene, points, mask = jax.jit(lambda keys: jax.lax.map(one, keys))(keys)
+    num_nodes = scene.nodes.mask.shape[1]
+    points = np.asarray(points).reshape(64, num_nodes, -1, 3)[:, 1:]
+    mask = np.asarray(mask).reshape(64, num_nodes, -1)[:, 1:]
+    assert points[mask].min() > -1e-5 and points[mask].max() < 1
+    lowest = np.where(mask, points[..., 1], np.inf).min(-1)[mask.any(-1)]
+    np.testing.assert_allclose(lowest, 0, atol=1e-5)
+    label, present = np.asarray(scene.label), np.asarray(scene.nodes.mask)
+    if kind == "multiple":
+        np.testing.assert_array_equal(present.sum(1), label + 2)
+        assert set(label) == {1, 2, 3}
+        assert len(np.unique(scene.nodes.shape_id[:, 1:])) > len(rooms.OBJECTS)
+    else:
+        assert present.all()
+        assert set(label) == set(range(len(rooms.CLASSES[kind])))
+    turned = np.ptp(np.asarray(scene.nodes.quaternion)[:, 1:], axis=0).max()
+    assert (turned == 0) == (kind == "box_translated")
+
+
+def test_a_batch_is_its_pictures():
+    keys = jax.random.split(jax.random.key(3), 3)
+    draw = functools.partial(
+        rooms.sample_view, library=library("box"), kind="box", pixels=12
+    )
+    together = jax.jit(jax.vmap(draw))(keys)
+    for i, key in enumerate(keys):
+        alone = jax.jit(draw)(key)
+        jax.tree.map(
+            lambda a, b, i=i: np.testing.assert_allclose(a, b[i], atol=1e-5),
+            alone, together,
+        )  # fmt: skip
+
+
+def test_unknown_kinds():
+    with pytest.raises(ValueError, match="kind"):
+        rooms.room_library("castle")
