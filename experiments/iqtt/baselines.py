@@ -66,6 +66,28 @@ def draw_questions(
     return as_linear(pictures), answers.astype(jnp.int32)
 
 
+def shifted(key: Array, pictures: Array, most: int) -> Array:
+    """Pictures moved by whole pixels, each by its own; what comes in is their edge.
+
+    Args:
+      key: random key, consumed.
+      pictures: `[..., H, W, C]`.
+      most: pixels along each side.
+
+    Returns:
+      The same shape.
+    """
+    flat = pictures.reshape(-1, *pictures.shape[-3:])
+    beside = [(0, 0), (most, most), (most, most), (0, 0)]
+    wide = jnp.pad(flat, beside, mode="edge")
+    first = jax.random.randint(key, (len(flat), 2), 0, 2 * most + 1)
+
+    def cut(picture, first):
+        return jax.lax.dynamic_slice(picture, (*first, 0), flat.shape[1:])
+
+    return jax.vmap(cut)(wide, first).reshape(pictures.shape)
+
+
 def choice_loss(
     network: NormalizedNetwork, params: PyTree, batch: tuple[Array, Array], key: Array
 ) -> Array:
@@ -144,6 +166,25 @@ def flat_pictures(pictures: Array) -> Array:
     return pictures.reshape(-1, *pictures.shape[2:])
 
 
+def draw_shifted(
+    config: Config, key: Array, asked: Asked, known: int
+) -> tuple[Array, Array]:
+    """What a step of a baseline sees.
+
+    Args:
+      config: size of the batch, and how far pictures are moved.
+      key: random key, consumed.
+      asked: questions.
+      known: how many of them, the first ones, have an answer.
+
+    Returns:
+      See `draw_questions`; the pictures are `shifted`.
+    """
+    keys = jax.random.split(key)
+    pictures, answers = draw_questions(keys[0], asked, known, config.baseline_batch)
+    return shifted(keys[1], pictures, config.shift), answers
+
+
 def train_baseline(
     config: Config, name: str, labels: int, data: Callable[[], Asked],
     folder: pathlib.Path,
@@ -163,13 +204,14 @@ def train_baseline(
     network = baseline_network(config, name)
     contrast = functools.partial(siamese_loss, config.contrast)
     loss = {"cnn": choice_loss, "siamese": contrast}[name]
+    steps = config.baseline_steps
+    rate = optax.cosine_decay_schedule(config.baseline_rate, steps, config.last_rate)
     start, advance = make_trainer(
         functools.partial(loss, network),
-        lambda key, asked: draw_questions(key, asked, labels, config.baseline_batch),
-        optax.adam(config.baseline_rate),
+        lambda key, asked: draw_shifted(config, key, asked, labels),
+        optax.adam(rate),
         seed=config.seed,
     )
-    steps = config.baseline_steps
     save_every = config.chunk * max(1, steps // config.chunk // 4)
     params, losses = train(
         start, advance, network.init(jax.random.key(config.seed)),
@@ -200,7 +242,7 @@ def observe(
 
     @jax.jit
     def run(key, asked):
-        pictures, _ = draw_questions(key, asked, labels, config.baseline_batch)
+        pictures, _ = draw_shifted(config, key, asked, labels)
         seen = pictures if name == "cnn" else flat_pictures(pictures)
         return network.observe(params, seen)
 
@@ -237,8 +279,10 @@ __all__ = [
     "choice_loss",
     "contrastive",
     "draw_questions",
+    "draw_shifted",
     "flat_pictures",
     "observe",
+    "shifted",
     "siamese_loss",
     "train_baseline",
 ]

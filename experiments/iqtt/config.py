@@ -34,15 +34,20 @@ class Config:
       steps: of the generator and encoder without labels.
       labelled_steps: the same with labels; they go on from the model without.
       critic_steps: of the critic for each of them.
-      learning_rate: of Adam.
-      weights: of the losses.
+      learning_rate: of Adam at the first step.
+      last_rate: share of it that is left at the last step.
+      momentum: of Adam, decay of the mean of gradients.
+      smoothing: of Adam, decay of the mean of their squares.
+      weights: of the losses; that of pictures is of their squared distance.
+      adversarial_weight: of the critic in the loss of encoder and decoder.
       information_weight: of the mutual information of shape and view.
       interval: steps from one that looks at labelled questions to the next, in the
         mean.
-      question_batch: labelled questions in such a step.
-      hinge_weight: of their loss.
-      margin: by which wrong answers are to be farther than the right one, in means
-        over the numbers of squared differences.
+      question_batch: questions in such a step; also of those without an answer.
+      shift: pixels by which pictures of questions are moved at most, in all models.
+      label_weight: of the loss of labelled questions.
+      bag_weight: of that of questions without an answer, zero to leave these out.
+      softness: squared distance that counts as one in both.
       baseline_steps: of each baseline.
       baseline_batch: questions in a batch of theirs.
       baseline_rate: of Adam for them.
@@ -65,16 +70,22 @@ class Config:
     labels: tuple[int, ...] = LABELS
     distractors: str = "others"
     batch_size: int = 32
-    steps: int = 5_000
-    labelled_steps: int = 2_000
-    critic_steps: int = 2
-    learning_rate: float = 2e-4
-    weights: LossWeights = LossWeights()
+    steps: int = 4_000
+    labelled_steps: int = 1_500
+    critic_steps: int = 1
+    learning_rate: float = 2e-3
+    last_rate: float = 0.1
+    momentum: float = 0.5
+    smoothing: float = 0.99
+    weights: LossWeights = LossWeights(image=1.3, latent=0.3, normal=0.1, edge=0.03)
+    adversarial_weight: float = 0.1
     information_weight: float = 0.1
-    interval: int = 2
+    interval: int = 1
     question_batch: int = 32
-    hinge_weight: float = 1.0
-    margin: float = 1.0
+    shift: int = 3
+    label_weight: float = 5.0
+    bag_weight: float = 10.0
+    softness: float = 10.0
     baseline_steps: int = 1_000
     baseline_batch: int = 16
     baseline_rate: float = 1e-3
@@ -124,7 +135,11 @@ PRESETS = {
         steps=60_000,
         labelled_steps=60_000,
         critic_steps=5,
+        learning_rate=2e-4,
+        weights=LossWeights(image=0.08, latent=0.3, normal=0.1, edge=0.03),
         interval=10,
+        shift=0,
+        bag_weight=0.0,
         question_batch=100,
         baseline_steps=12_500,
         baseline_batch=32,

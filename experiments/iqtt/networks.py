@@ -1,6 +1,7 @@
 """The models of the 3D IQ test: what they are, how they answer, how they are kept."""
 
 import functools
+import math
 import pathlib
 from collections.abc import Callable, Mapping
 
@@ -35,6 +36,8 @@ from ivg.typing import Array, PyTree
 
 Scorer = Callable[[PyTree, Array], Array]
 _AT_ONCE = 100
+_FIRST_RAW = 1.0  # depth begins at three quarters of its range
+_MOST_RAW = 20.0  # gradients end
 
 
 @functools.cache
@@ -56,7 +59,27 @@ def iqtt_model(config: Config) -> Pix2Scene:
         del batch
         return jax.vmap(one)(depth)
 
-    return make_pix2scene(config.sizes, render, NEAR_M, FAR_M)
+    model = make_pix2scene(config.sizes, render, NEAR_M, FAR_M)
+    return model._replace(decoder=bounded(model.decoder))
+
+
+def bounded(decoder: Network) -> Network:
+    """A decoder that puts nothing behind the wall.
+
+    Args:
+      decoder: from `decoder_network`.
+
+    Returns:
+      `Network` with the same parameters, whose depth, see `depth_from_raw`, lies
+      between `NEAR_M` and `FAR_M`: any great number is the wall.
+    """
+
+    def apply(params, z, view, label, *, key=None):
+        raw = decoder.apply(params, z, view, label, key=key)
+        share = jax.nn.sigmoid(jnp.clip(_FIRST_RAW + raw, -_MOST_RAW, _MOST_RAW))
+        return jnp.log(jnp.expm1(2 * share)) - math.log(math.e - 1)
+
+    return Network(decoder.init, apply)
 
 
 def split_latent(config: Config, latent: Array) -> tuple[Array, Array]:

@@ -128,12 +128,13 @@ def iqtt_lights() -> Lights:
 
     Returns:
       `Lights` in the frame of the camera: a little of ambient light and three points,
-      reddish, greenish and bluish, around the axis of view, that fade with the square
-      of the distance; each has a strength of about 0.6 at the middle of the shape.
+      reddish, greenish and bluish, 0.8 m from the axis of view, that fade with the
+      square of the distance; each has a strength of about 0.4 at the middle of the
+      shape, and of half of that at the wall, so that brightness tells depth.
     """
-    places = [[1.3, -0.75, 0.2], [-1.3, -0.75, 0.2], [0.0, 1.5, 0.2]]
+    places = [[0.7, -0.4, -0.1], [-0.7, -0.4, -0.1], [0.0, 0.8, -0.1]]
     colours = [[1.0, 0.35, 0.3], [0.3, 0.9, 0.4], [0.3, 0.4, 1.0]]
-    return make_lights(ambient=0.05, position=places, point=2.5 * jnp.array(colours))
+    return make_lights(ambient=0.05, position=places, point=0.7 * jnp.array(colours))
 
 
 def view_quaternion(direction: Array) -> Array:

@@ -15,13 +15,24 @@ from experiments.iqtt.baselines import (
     choice_loss,
     contrastive,
     draw_questions,
+    shifted,
     siamese_loss,
 )
 from experiments.iqtt.config import PRESETS
 from experiments.iqtt.data import Asked, make_split, reference_depth, split_questions
 from experiments.iqtt.evaluate import accuracy_metrics
 from experiments.iqtt.figures import questions_png, save_questions
+from experiments.iqtt.losses import (
+    Batch,
+    information,
+    match_loss,
+    pictures_batch,
+    square_distance,
+    teach_critic,
+    teach_generator,
+)
 from experiments.iqtt.networks import (
+    bounded,
     choices,
     iqtt_model,
     model_names,
@@ -32,20 +43,13 @@ from experiments.iqtt.networks import (
 )
 from experiments.iqtt.run import run_evaluation, run_questions, run_training
 from experiments.iqtt.tables import accuracy_table
-from experiments.iqtt.train import (
-    Batch,
-    batch_maker,
-    first_params,
-    information,
-    pictures_batch,
-    question_loss,
-    teach_critic,
-    teach_generator,
-)
+from experiments.iqtt.train import batch_maker, first_params
 from ivg.data.tetris import canonical_keys, mirror_cubes
+from ivg.data.tetris_views import FAR_M, NEAR_M
 from ivg.io.errors import InputError
-from ivg.models.network import count_parameters
+from ivg.models.network import Network, count_parameters
 from ivg.models.normalization import NormalizedNetwork
+from ivg.models.pix2scene import depth_from_raw
 
 CONFIG = PRESETS["smoke"]
 
@@ -172,6 +176,8 @@ def test_batches(labels):
     assert batches[0].image.shape == (2, 4, 4, 3) and batches[0].view.shape == (2, 0)
     codes = {int(c) for b in batches for c in np.rint(255 * srgb(b.image[:, 0, 0, 0]))}
     assert codes == {10 * q + p for q in range(7) for p in range(4)}
+    shown = jnp.stack([b.open[:, :, 0, 0, 0] for b in batches])
+    assert {int(c) // 10 for c in np.rint(255 * srgb(shown)).ravel()} == set(range(7))
     if not labels:
         assert batches[0].questions.shape[0] == 0
         return
@@ -181,32 +187,86 @@ def test_batches(labels):
     assert abs(share - 1 / CONFIG.interval) < 0.25
 
 
-def test_hinge_knows_the_right_answer():
-    """A picture that is the reference itself costs nothing, unless it is wrong."""
-    config = CONFIG
-    params = first_params(config)["generator"]
-    out = params["encoder"]["out"]  # means far apart
-    sharp = {
-        "kernel": out["kernel"].at[:, 8:].set(0) * 30,
-        "bias": out["bias"].at[8:].set(1e3),
-    }
-    params = params | {"encoder": params["encoder"] | {"out": sharp}}
-    keys = jax.random.split(jax.random.key(0), 2)
-    four = jax.random.uniform(keys[0], (3, 4, 16, 16, 3))
-    answers = jnp.array([0, 1, 2])
-    same = four.at[jnp.arange(3), 1 + answers].set(four[:, 0])
-    batch = pictures_batch(four[:, 0], same, answers, True)
-    model = iqtt_model(config)
-    assert float(question_loss(config, model, params, batch)) == 0
-    other = batch._replace(answers=(answers + 1) % 3)
-    assert float(question_loss(config, model, params, other)) > 1.5
+def test_questions_are_answered_by_the_nearest_of_all():
+    """Against a softmax in NumPy; the encoder says where each picture is."""
+    rng = np.random.default_rng(0)
+    places = rng.normal(size=(5, 4, CONFIG.sizes.latent))
+    answers = rng.integers(0, 3, 5)
+    shape = places[..., : -CONFIG.view_latent]
+    square = ((shape[:, :1, None] - shape[None, :, 1:].reshape(1, 1, 15, -1)) ** 2).sum(
+        -1
+    )[:, 0]
+    likely = np.exp(-square / CONFIG.softness)
+    likely = (likely / likely.sum(1, keepdims=True)).reshape(5, 5, 3)
+    own = likely[np.arange(5), np.arange(5)]
+    pictures = (
+        jnp.zeros((5, 4, 2, 2, 3)).at[:, :, 0, 0, 0].set(jnp.arange(20).reshape(5, 4))
+    )
+    flat = jnp.asarray(places.reshape(20, -1))
+
+    def apply(params, image, view, label):
+        del params, view, label
+        return flat[jnp.round(image[:, 0, 0, 0]).astype(int)], None
+
+    network = Network(lambda key: {}, apply)
+    model = iqtt_model(CONFIG)._replace(encoder=network)
+    right = np.eye(3)[answers]
+    run = lambda may: match_loss(  # noqa: E731
+        CONFIG, model, {"encoder": {}}, pictures, jnp.asarray(may)
+    )
+    known = -np.log(own[np.arange(5), answers]).mean()
+    np.testing.assert_allclose(run(right), known, rtol=1e-5)
+    unknown = -np.log(own.sum(1)).mean()
+    np.testing.assert_allclose(run(np.ones((5, 3))), unknown, rtol=1e-5)
+    assert unknown < known
+
+
+def test_squared_distance_of_pictures():
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(2, 3, 8, 8, 3))
+    apart = first - second
+    four = [apart[:, i::2, j::2] for i in (0, 1) for j in (0, 1)]
+    expected = (apart**2).sum() / 2 + 4 * ((sum(four) / 4) ** 2).sum()
+    found = square_distance(jnp.asarray(first), jnp.asarray(second))
+    np.testing.assert_allclose(found, expected / 3, rtol=1e-5)
+
+
+def test_pictures_are_shifted():
+    picture = np.random.default_rng(0).uniform(size=(6, 6, 3))
+    many = jnp.broadcast_to(jnp.asarray(picture), (10, 20, 6, 6, 3))
+    moved = np.asarray(shifted(jax.random.key(0), many, 2)).reshape(-1, 6, 6, 3)
+    wide = np.pad(picture, ((2, 2), (2, 2), (0, 0)), mode="edge")
+    all_of_them = [wide[i : i + 6, j : j + 6] for i in range(5) for j in range(5)]
+    seen = [
+        [np.allclose(one, other, atol=1e-6) for other in all_of_them].index(True)
+        for one in moved
+    ]
+    assert set(seen) == set(range(25))
+    np.testing.assert_array_equal(shifted(jax.random.key(0), many, 0), many)
+
+
+def test_nothing_is_behind_the_wall():
+    raw = jnp.linspace(-30.0, 30.0, 61)
+    decoder = Network(lambda key: {}, lambda params, z, view, label, *, key: z)
+    run = lambda z: depth_from_raw(  # noqa: E731
+        bounded(decoder).apply({}, z, None, None), NEAR_M, FAR_M
+    )
+    depth, slope = run(raw), jax.vmap(jax.grad(run))(raw)
+    assert np.isfinite(slope).all() and (slope[15:45] > 0).all()
+    share = 1 / (1 + np.exp(-1.0 - raw[15:45]))
+    np.testing.assert_allclose(
+        depth[15:45], NEAR_M + (FAR_M - NEAR_M) * share, rtol=1e-5
+    )
+    assert depth.min() >= NEAR_M and depth.max() <= FAR_M + 1e-6
 
 
 def random_batch(labelled) -> Batch:
     keys = jax.random.split(jax.random.key(1), 2)
     image = jax.random.uniform(keys[0], (4, 16, 16, 3))
-    questions = jax.random.uniform(keys[1], (2, 4, 16, 16, 3))
-    return pictures_batch(image, questions, jnp.array([1, 2]), labelled)
+    questions = jax.random.uniform(keys[1], (4, 4, 16, 16, 3))
+    return pictures_batch(
+        image, questions[:2], jnp.array([1, 2]), labelled, questions[2:]
+    )
 
 
 @pytest.mark.slow
@@ -224,6 +284,8 @@ def test_the_generator_learns_from_every_part():
     base = slope(CONFIG, False)
     for config, labelled in (
         (dataclasses.replace(CONFIG, information_weight=3.0), False), (CONFIG, True),
+        (dataclasses.replace(CONFIG, bag_weight=1.0), False),
+        (dataclasses.replace(CONFIG, adversarial_weight=9.0), False),
     ):  # fmt: skip
         other = slope(config, labelled)
         difference = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), base, other)
@@ -231,7 +293,7 @@ def test_the_generator_learns_from_every_part():
         assert all(np.isfinite(x) for x in jax.tree.leaves(difference))
     np.testing.assert_array_equal(  # without a label the questions do not matter
         base["encoder"]["out"]["kernel"],
-        slope(dataclasses.replace(CONFIG, hinge_weight=9.0), False)["encoder"]["out"][
+        slope(dataclasses.replace(CONFIG, label_weight=9.0), False)["encoder"]["out"][
             "kernel"
         ],
     )
