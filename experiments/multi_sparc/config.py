@@ -80,14 +80,14 @@ class Config:
     num_views: int = 3
     batch_size: int = 8
     pretrain_steps: int = 1_000
-    train_steps: int = 4_500
+    train_steps: int = 7_000
     baseline_steps: int = 4_500
     learning_rate: float = 1e-2
     warm_up: float = 0.05
     loss_points: int = 200
     drop: float = 0.3
     refined_share: float = 0.5
-    score_weight: float = 0.5
+    score_weight: float = 0.25
     chunk: int = 50
     render_at_once: int = 50
     gradient_steps: int = 30

@@ -12,7 +12,7 @@ from ivg.data.sparse_tokens import Sight, Tokens
 from ivg.typing import Array
 
 BRIGHTNESS, CONTRAST, SATURATION = 0.3, 0.3, 0.1
-SHIFT_M = 0.2
+SHIFT_M = 0.1
 _LEAST_M = 0.05
 
 
