@@ -18,7 +18,6 @@ _MODELS = flags.DEFINE_list(
 )  # fmt: skip
 _STEPS = flags.DEFINE_integer("steps", None, "Training steps of each model.")
 _TEST = flags.DEFINE_integer("num_test", None, "Pictures to test with.")
-_LIGHTS = flags.DEFINE_integer("num_lights", None, "Point lights of a room.")
 _SEED = flags.DEFINE_integer("seed", None, "Seed of rooms, networks and batches.")
 
 
@@ -28,7 +27,7 @@ def _pix2scene():
 
     config = make_config(
         PRESETS, _PRESET.value, steps=_STEPS.value, num_test=_TEST.value,
-        num_lights=_LIGHTS.value, seed=_SEED.value, **_chosen(_MODELS.value),
+        seed=_SEED.value, **_chosen(_MODELS.value),
     )  # fmt: skip
     if _MODE.value == "train":
         return run_training(config, _OUTPUT.value)

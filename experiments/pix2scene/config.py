@@ -23,7 +23,6 @@ class Config:
       sizes: of the networks; `pixels` is the side of pictures.
       num_train: pictures to train with, of each kind.
       num_test: pictures to test with.
-      num_lights: point lights of a scene.
       random_lights: whether generated pictures have lights of their own.
       batch_size: pictures in a batch.
       steps: of the generator and encoder.
@@ -59,7 +58,6 @@ class Config:
     sizes: Pix2SceneSizes = CPU_SIZES
     num_train: int = 20_000
     num_test: int = 500
-    num_lights: int = 1
     random_lights: bool = False
     batch_size: int = 32
     steps: int = 4_000

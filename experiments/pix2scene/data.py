@@ -8,22 +8,20 @@ import numpy as np
 from tqdm import tqdm
 
 from experiments.pix2scene.config import Config
-from ivg.data.surfel_rooms import (
+from ivg.data.room_views import (
     AZIMUTH_RAD,
-    CLASSES,
     DISTANCE_M,
     ELEVATION_RAD,
     SceneViews,
     octant_lights,
     octant_point,
     room_camera,
-    room_library,
     room_lights,
-    sample_room_scene,
     sample_view,
     see_room,
     turned_eye,
 )
+from ivg.data.surfel_rooms import CLASSES, room_library, sample_room_scene
 from ivg.geometry.camera import Camera
 from ivg.scene.appearance import Lights
 from ivg.typing import Array, PyTree
@@ -49,7 +47,7 @@ def make_views(config: Config, kind: str, split: str) -> SceneViews:
 
     def one(key):
         size = config.sizes.pixels
-        views = sample_view(key, library, kind, size, config.num_lights)
+        views = sample_view(key, library, kind, size)
         return _compact(views) if split == "train" else views
 
     count = config.num_train if split == "train" else config.num_test
@@ -83,7 +81,7 @@ def make_sweep(config: Config, kind: str) -> SceneViews:
     def one(key):
         keys = jax.random.split(key, 4)
         scene = sample_room_scene(keys[0], library, kind)
-        lights = octant_lights(keys[1], config.num_lights)
+        lights = octant_lights(keys[1])
         low, high = np.sin(ELEVATION_RAD)
         height = jax.random.uniform(keys[2], minval=low, maxval=high)
         start = jax.random.choice(keys[3], jnp.array(AZIMUTH_RAD))

@@ -10,7 +10,7 @@ import numpy as np
 from experiments.pix2scene.config import Config
 from experiments.pix2scene.data import in_parts, known_cameras
 from experiments.pix2scene.networks import decode, encode
-from ivg.data.surfel_rooms import ALBEDO, SceneViews, room_camera
+from ivg.data.room_views import ALBEDO, SceneViews, room_camera
 from ivg.metrics.hausdorff import hausdorff
 from ivg.models.pix2scene import encoder_network
 from ivg.render.surfel import render_surfels, surfel_normals, surfel_points

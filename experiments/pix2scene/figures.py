@@ -13,12 +13,7 @@ import numpy as np
 from experiments.pix2scene.config import Config
 from experiments.pix2scene.data import make_views, way_to_turn
 from experiments.pix2scene.evaluate import Reconstruction, reconstruct, turned_views
-from ivg.data.surfel_rooms import (
-    FAR,
-    NEAR,
-    SceneViews,
-    turned_eye,
-)
+from ivg.data.room_views import FAR, NEAR, SceneViews, turned_eye
 from ivg.typing import PyTree
 from ivg.viz.contact_sheet import contact_sheet
 from ivg.viz.gif import gif_bytes

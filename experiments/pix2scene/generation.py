@@ -14,13 +14,8 @@ from experiments.pix2scene.figures import (
     normal_picture,
     sheet_of,
 )
-from ivg.data.surfel_rooms import (
-    CLASSES,
-    DISTANCE_M,
-    SceneViews,
-    octant_lights,
-    octant_points,
-)
+from ivg.data.room_views import DISTANCE_M, SceneViews, octant_lights, octant_points
+from ivg.data.surfel_rooms import CLASSES
 from ivg.typing import PyTree
 from ivg.viz.picture import png_bytes
 
@@ -108,7 +103,7 @@ def conditional_png(config: Config, params: PyTree, kind: str) -> bytes:
     names, count = CLASSES[kind], config.num_shown
     keys = jax.random.split(jax.random.key(config.seed + 2), 2)
     eyes = np.asarray(octant_points(keys[0], count, DISTANCE_M))
-    light, rgb = map(np.asarray, octant_lights(keys[1], config.num_lights))
+    light, rgb = map(np.asarray, octant_lights(keys[1]))
     light, rgb = (np.broadcast_to(x, (count, *x.shape)) for x in (light, rgb))
     blank = np.zeros((count, 0))
     rows, labels = [], []

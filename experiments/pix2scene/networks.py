@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from experiments.pix2scene.config import Config
-from ivg.data.surfel_rooms import (
+from ivg.data.room_views import (
     ALBEDO,
     DISTANCE_M,
     FAR,

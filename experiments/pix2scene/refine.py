@@ -16,7 +16,7 @@ from experiments.pix2scene.config import Config
 from experiments.pix2scene.data import in_parts, known_cameras
 from experiments.pix2scene.evaluate import square_errors
 from experiments.pix2scene.networks import decode
-from ivg.data.surfel_rooms import ALBEDO, SceneViews
+from ivg.data.room_views import ALBEDO, SceneViews
 from ivg.refine.gradient import EnergyFn, gradient_refiner
 from ivg.refine.refiner import refine
 from ivg.render.surfel import render_surfels

@@ -11,7 +11,7 @@ from experiments.pix2scene.data import known_cameras, make_views
 from experiments.pix2scene.networks import first_params
 from experiments.pix2scene.train import trainer_of
 from experiments.timing import median_seconds
-from ivg.data.surfel_rooms import ALBEDO, SceneViews
+from ivg.data.room_views import ALBEDO, SceneViews
 from ivg.render.surfel import render_surfels
 
 _REPEATS = 10

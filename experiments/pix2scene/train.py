@@ -16,7 +16,7 @@ from experiments.pix2scene.networks import (
     model_of,
     room_batch,
 )
-from ivg.data.surfel_rooms import SceneViews, octant_lights
+from ivg.data.room_views import SceneViews, octant_lights
 from ivg.train.adversarial import make_adversarial_trainer
 from ivg.train.loop import train
 from ivg.train.pix2scene import LossWeights, critic_loss, generator_loss
@@ -41,8 +41,7 @@ def batch_maker(config: Config) -> Callable[[Array, SceneViews], RoomBatch]:
         if not config.random_lights:
             return chosen
         keys = jax.random.split(key_lights, config.batch_size)
-        draw = functools.partial(octant_lights, num=config.num_lights)
-        light, light_rgb = jax.vmap(draw)(keys)
+        light, light_rgb = jax.vmap(octant_lights)(keys)
         return chosen._replace(light=light, light_rgb=light_rgb)
 
     return batch

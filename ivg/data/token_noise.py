@@ -1,8 +1,8 @@
 """Random changes of pictures and tokens while a network is trained.
 
-Source: SPARC's released code, which Multi-SPARC builds on: colours, depth shifted by up
-to 20 cm with probability one half, up to 30 % of the points dropped. Blur and hue are
-left out.
+Source: SPARC's released code, which Multi-SPARC builds on: colours, depth shifted with
+probability one half, up to 30 % of the points dropped. Depth is shifted by up to 10 cm
+instead of 20, for pictures have noise of depth already. Blur and hue are left out.
 """
 
 import jax

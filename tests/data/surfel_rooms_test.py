@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage, stats
 
+from ivg.data import room_views
 from ivg.data import surfel_rooms as rooms
 from ivg.geometry.camera import project, ray_planes
 from ivg.render.surfel import render_surfels
@@ -23,15 +24,15 @@ def library(kind):
 
 
 @functools.cache
-def views(kind, num=24, num_lights=2):
+def views(kind, num=24):
     """Pictures, and the same from surfels at the true depth."""
     shapes = library(kind)
 
     def one(key):
-        seen = rooms.sample_view(key, shapes, kind, PIXELS, num_lights)
+        seen = room_views.sample_view(key, shapes, kind, PIXELS)
         again, _ = render_surfels(
-            seen.depth, jnp.full(3, rooms.ALBEDO), rooms.room_camera(seen.eye, PIXELS),
-            rooms.room_lights(seen.light, seen.light_rgb),
+            seen.depth, jnp.full(3, room_views.ALBEDO), room_views.room_camera(seen.eye, PIXELS),
+            room_views.room_lights(seen.light, seen.light_rgb),
         )  # fmt: skip
         return seen, again
 
@@ -63,21 +64,21 @@ def test_surfels_of_the_true_depth_give_the_picture(kind):
 @pytest.mark.parametrize("kind", rooms.CLASSES)
 def test_pictures_are_full_and_exposed(kind):
     seen, _ = views(kind)
-    assert seen.depth.min() > rooms.NEAR and seen.depth.max() < rooms.FAR
+    assert seen.depth.min() > room_views.NEAR and seen.depth.max() < room_views.FAR
     np.testing.assert_allclose(np.linalg.norm(seen.normal, axis=-1), 1, atol=1e-5)
-    assert seen.image.min() >= rooms.ALBEDO * rooms.AMBIENT - 1e-6
+    assert seen.image.min() >= room_views.ALBEDO * room_views.AMBIENT - 1e-6
     assert 0.5 < seen.image.max() < 1
     assert 0.1 < seen.image.mean() < 0.5
 
 
 def test_the_empty_room_in_closed_form():
-    kind, eye = "box", rooms.octant_point(0.7, 0.4, rooms.DISTANCE_M)
+    kind, eye = "box", room_views.octant_point(0.7, 0.4, room_views.DISTANCE_M)
     light, rgb = np.array([[1.2, 1.5, 1.9]]), np.array([[2.0, 1.0, 0.5]])
     scene = rooms.sample_room_scene(jax.random.key(0), library(kind), kind)
     empty = scene._replace(nodes=scene.nodes.replace(mask=jnp.array([True, False])))
-    see = jax.jit(rooms.see_room, static_argnums=5)
+    see = jax.jit(room_views.see_room, static_argnums=5)
     seen = see(empty, library(kind), eye, jnp.array(light), jnp.array(rgb), PIXELS)
-    rays = np.asarray(ray_planes(rooms.room_camera(eye, PIXELS)), np.float64)
+    rays = np.asarray(ray_planes(room_views.room_camera(eye, PIXELS)), np.float64)
     with np.errstate(divide="ignore"):
         hits = np.where(rays < 0, -np.asarray(eye)[:, None, None] / rays, np.inf)
     depth, axis = hits.min(0), hits.argmin(0)
@@ -89,8 +90,8 @@ def test_the_empty_room_in_closed_form():
     offset = light[0] - (np.asarray(eye) + np.moveaxis(rays * depth, 0, -1))
     distance = np.linalg.norm(offset, axis=-1)
     cosine = np.maximum(np.sum(offset * normal, -1), 0) / distance
-    expected = rooms.ALBEDO * (
-        rooms.AMBIENT + (cosine / distance**2)[..., None] * rgb[0]
+    expected = room_views.ALBEDO * (
+        room_views.AMBIENT + (cosine / distance**2)[..., None] * rgb[0]
     )
     np.testing.assert_allclose(
         np.asarray(seen.image)[~edge], expected[~edge], rtol=1e-4, atol=1e-5
@@ -99,40 +100,46 @@ def test_the_empty_room_in_closed_form():
 
 def test_cameras_are_uniform_by_area_and_look_at_one_point():
     num = 4000
-    eyes = np.asarray(rooms.octant_points(jax.random.key(1), num, rooms.DISTANCE_M))
-    towards = (eyes - np.array(rooms.TARGET)) / rooms.DISTANCE_M
+    eyes = np.asarray(room_views.octant_points(jax.random.key(1), num, room_views.DISTANCE_M))
+    towards = (eyes - np.array(room_views.TARGET)) / room_views.DISTANCE_M
     np.testing.assert_allclose(np.linalg.norm(towards, axis=1), 1, atol=1e-5)
     assert towards.min() > 0 and eyes.min() > 0
-    low, high = np.sin(rooms.ELEVATION_RAD)
+    low, high = np.sin(room_views.ELEVATION_RAD)
     assert stats.kstest(towards[:, 1], stats.uniform(low, high - low).cdf).pvalue > 1e-3
     azimuth = np.arctan2(towards[:, 0], towards[:, 2])
-    low, high = rooms.AZIMUTH_RAD
+    low, high = room_views.AZIMUTH_RAD
     assert stats.kstest(azimuth, stats.uniform(low, high - low).cdf).pvalue > 1e-3
     for eye in eyes[:5]:
-        camera = rooms.room_camera(jnp.asarray(eye), PIXELS)
-        pixel, depth = project(camera, jnp.array([rooms.TARGET]))
+        camera = room_views.room_camera(jnp.asarray(eye), PIXELS)
+        pixel, depth = project(camera, jnp.array([room_views.TARGET]))
         np.testing.assert_allclose(pixel[0], PIXELS / 2, atol=1e-3)
-        assert float(depth[0]) == pytest.approx(rooms.DISTANCE_M, abs=1e-5)
+        assert float(depth[0]) == pytest.approx(room_views.DISTANCE_M, abs=1e-5)
 
 
 def test_turned_cameras_keep_height_and_distance():
-    eye = rooms.octant_point(0.1, 0.6, rooms.DISTANCE_M)
-    other = rooms.turned_eye(eye, jnp.asarray(1.2))
+    eye = room_views.octant_point(0.1, 0.6, room_views.DISTANCE_M)
+    other = room_views.turned_eye(eye, jnp.asarray(1.2))
     np.testing.assert_allclose(
-        other, rooms.octant_point(1.3, 0.6, rooms.DISTANCE_M), atol=1e-6
+        other, room_views.octant_point(1.3, 0.6, room_views.DISTANCE_M), atol=1e-6
     )
 
 
 def test_lights():
-    draw = jax.jit(rooms.octant_lights, static_argnums=1)
-    for num in (1, 3):
-        rgb = np.stack([draw(jax.random.key(i), num)[1] for i in range(100)])
-        assert rgb.shape == (100, num, 3)
-        assert rgb.min() > 0 and rgb.max() <= 1.3 * rooms.STRENGTH / num
-        assert rgb.std(0).min() > 0
-    place, _ = draw(jax.random.key(0), 3)
-    distance = np.linalg.norm(place - np.array(rooms.TARGET), axis=1)
-    np.testing.assert_allclose(distance, rooms.LIGHT_DISTANCE_M, rtol=1e-5)
+    draw = jax.jit(jax.vmap(room_views.octant_lights))
+    place, rgb = map(np.asarray, draw(jax.random.split(jax.random.key(0), 100)))
+    assert place.shape == rgb.shape == (100, 3, 3)
+    distance = np.linalg.norm(place[:, 0] - np.array(room_views.TARGET), axis=1)
+    np.testing.assert_allclose(distance, room_views.LIGHT_DISTANCE_M, rtol=1e-5)
+    assert np.ptp(place[:, 0], 0).min() > 0.5 and np.ptp(place[:, 1:], 0).max() == 0
+    assert np.ptp(rgb, 0).max() == 0 and rgb.min() > 0
+
+
+def test_colours_tell_the_walls_apart():
+    """Red light falls on the wall x = 0, green light on the wall z = 0."""
+    seen, _ = views("box")
+    red, green = seen.image[..., 0], seen.image[..., 1]
+    wall = lambda axis: (seen.normal[..., axis] > 0.999) & (seen.depth > 1.2)  # noqa: E731
+    assert np.median((red / green)[wall(0)]) > 1.2 * np.median((red / green)[wall(2)])
 
 
 @pytest.mark.parametrize("kind", rooms.CLASSES)
@@ -141,7 +148,7 @@ def test_objects_stand_in_the_room(kind):
 
     def one(key):
         scene = rooms.sample_room_scene(key, shapes, kind)
-        camera = rooms.room_camera(jnp.ones(3), 4)
+        camera = room_views.room_camera(jnp.ones(3), 4)
         mesh = world_mesh(make_scene(shapes, scene.nodes, camera))
         return scene, mesh.vertices, mesh.vertex_mask
 
@@ -168,7 +175,7 @@ def test_objects_stand_in_the_room(kind):
 def test_a_batch_is_its_pictures():
     keys = jax.random.split(jax.random.key(3), 3)
     draw = functools.partial(
-        rooms.sample_view, library=library("box"), kind="box", pixels=12
+        room_views.sample_view, library=library("box"), kind="box", pixels=12
     )
     together = jax.jit(jax.vmap(draw))(keys)
     for i, key in enumerate(keys):

@@ -37,7 +37,8 @@ from experiments.pix2scene.tables import (
     reconstruction_table,
     sweep_table,
 )
-from ivg.data.surfel_rooms import AZIMUTH_RAD, FAR, NEAR, SHAPES, TARGET
+from ivg.data.room_views import AZIMUTH_RAD, FAR, NEAR, TARGET
+from ivg.data.surfel_rooms import SHAPES
 from ivg.io.errors import InputError
 
 CONFIG = PRESETS["smoke"]

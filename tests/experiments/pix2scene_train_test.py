@@ -20,7 +20,8 @@ from experiments.pix2scene.networks import (
     view_of,
 )
 from experiments.pix2scene.train import batch_maker, train_model, weights_of
-from ivg.data.surfel_rooms import room_library, sample_view
+from ivg.data.room_views import sample_view
+from ivg.data.surfel_rooms import room_library
 from ivg.io.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
