@@ -32,7 +32,7 @@ NEAR, FAR = 0.6, 1.8  # metres; objects reach to 0.65, the corner is 1.75 away
 ALBEDO = 0.8
 AMBIENT = 0.05
 LIGHT_PLACES = ((1.6, 1.0, 0.2), (0.8, 0.6, 1.2))  # of those that stay, metres
-LIGHTS_RGB = ((0.8, 0.8, 0.8), (0.7, 0.1, 0.1), (0.05, 0.35, 0.1))
+LIGHTS_RGB = ((0.8, 0.8, 0.8), (0.6, 0.1, 0.1), (0.05, 0.3, 0.1))
 
 
 class SceneViews(NamedTuple):

@@ -31,7 +31,8 @@ def views(kind, num=24):
     def one(key):
         seen = room_views.sample_view(key, shapes, kind, PIXELS)
         again, _ = render_surfels(
-            seen.depth, jnp.full(3, room_views.ALBEDO), room_views.room_camera(seen.eye, PIXELS),
+            seen.depth, jnp.full(3, room_views.ALBEDO),
+            room_views.room_camera(seen.eye, PIXELS),
             room_views.room_lights(seen.light, seen.light_rgb),
         )  # fmt: skip
         return seen, again
@@ -100,7 +101,8 @@ def test_the_empty_room_in_closed_form():
 
 def test_cameras_are_uniform_by_area_and_look_at_one_point():
     num = 4000
-    eyes = np.asarray(room_views.octant_points(jax.random.key(1), num, room_views.DISTANCE_M))
+    draw = functools.partial(room_views.octant_points, distance=room_views.DISTANCE_M)
+    eyes = np.asarray(draw(jax.random.key(1), num))
     towards = (eyes - np.array(room_views.TARGET)) / room_views.DISTANCE_M
     np.testing.assert_allclose(np.linalg.norm(towards, axis=1), 1, atol=1e-5)
     assert towards.min() > 0 and eyes.min() > 0
