@@ -18,7 +18,7 @@ from experiments.iqtt.baselines import (
     shifted,
     siamese_loss,
 )
-from experiments.iqtt.config import PRESETS
+from experiments.iqtt.config import PRESETS, SHIPPED
 from experiments.iqtt.data import Asked, make_split, reference_depth, split_questions
 from experiments.iqtt.evaluate import accuracy_metrics
 from experiments.iqtt.figures import questions_png, save_questions
@@ -35,6 +35,7 @@ from experiments.iqtt.networks import (
     bounded,
     choices,
     iqtt_model,
+    load_models,
     model_names,
     model_shapes,
     save_model,
@@ -417,3 +418,16 @@ def test_saved_models_fit(tmp_path):
         shapes = model_shapes(CONFIG, name)
         save_model(tmp_path / name, jax.tree.map(lambda x: jnp.ones(x.shape), shapes))
         assert (tmp_path / name).is_dir()
+
+
+@pytest.mark.slow
+def test_shipped_models_answer():
+    """By three standard errors above chance, and above both baselines with labels."""
+    config = dataclasses.replace(PRESETS["cpu"], num_test=300)
+    asked = make_split(config, "test")
+    chosen = choices(config, load_models(config, SHIPPED), asked.pictures)
+    right = {name: np.mean(own == asked.answer) for name, own in chosen.items()}
+    assert right["pix2scene_0"] > 1 / 3 + 3 * np.sqrt(2 / 9 / 300)
+    for labels in (1_000, 10_000):
+        others = [right[f"{kind}_{labels}"] for kind in ("cnn", "siamese")]
+        assert right[f"pix2scene_{labels}"] > max(others)
