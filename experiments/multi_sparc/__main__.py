@@ -4,6 +4,7 @@ from absl import flags
 
 from experiments.command import run_command
 from experiments.presets import make_config
+from ivg.io.errors import InputError
 
 _MODE = flags.DEFINE_enum("mode", "evaluate", ["train", "evaluate"], "What to do.")
 _PRESET = flags.DEFINE_string("preset", "cpu", "smoke, cpu or paper.")
@@ -16,17 +17,25 @@ _LIBRARY = flags.DEFINE_string(
     "Furniture of Sweet Home 3D, beside the procedural one: a .sh3f file or a folder "
     "of such. A file with BlendSwap in its name is kept apart, for a test.",
 )  # fmt: skip
+_NETWORKS = flags.DEFINE_list(
+    "networks", None, "Of joint, single, no_pretraining, joint_decoding, "
+    "joint_encoding, regression and correspondence; all of the preset if absent.",
+)  # fmt: skip
 _SCENES = flags.DEFINE_integer("num_scenes", None, "Rooms to test with.")
 _SEED = flags.DEFINE_integer("seed", None, "Seed of models, rooms, networks, batches.")
 
 
 def _multi_sparc():
-    from experiments.multi_sparc.config import PRESETS, SHIPPED
+    from experiments.multi_sparc.config import NAMES, PRESETS, SHIPPED
     from experiments.multi_sparc.run import run_evaluation, run_training
 
+    unknown = set(_NETWORKS.value or ()) - set(NAMES)
+    if unknown:
+        raise InputError(f"--networks={min(unknown)}: name some of {', '.join(NAMES)}")
     config = make_config(
-        PRESETS, _PRESET.value, num_scenes=_SCENES.value, seed=_SEED.value
-    )
+        PRESETS, _PRESET.value, num_scenes=_SCENES.value, seed=_SEED.value,
+        networks=tuple(_NETWORKS.value) if _NETWORKS.value else None,
+    )  # fmt: skip
     if _MODE.value == "train":
         return run_training(config, _OUTPUT.value, _LIBRARY.value)
     checkpoint = _CHECKPOINT.value or str(SHIPPED)

@@ -85,6 +85,20 @@ def save_network(folder: pathlib.Path, params: PyTree) -> None:
     save_params(folder, params, jnp.float16)
 
 
+def trained_networks(config: Config, folder: str | pathlib.Path) -> tuple[str, ...]:
+    """Which networks can be compared.
+
+    Args:
+      config: names of networks.
+      folder: with a folder for each that is trained.
+
+    Returns:
+      "joint", without which there is no comparison, and the others that are there.
+    """
+    others = (name for name in config.networks if name != "joint")
+    return ("joint", *(n for n in others if (pathlib.Path(folder) / n).exists()))
+
+
 def load_networks(config: Config, folder: str | pathlib.Path) -> dict[str, PyTree]:
     """All trained networks.
 
@@ -381,6 +395,7 @@ __all__ = [
     "once",
     "regressed",
     "save_network",
+    "trained_networks",
     "sizes_of",
     "unposed_aligner",
     "unposed_tokens",

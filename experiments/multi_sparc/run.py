@@ -1,5 +1,6 @@
 """Trains the networks of Multi-SPARC, or compares them."""
 
+import dataclasses
 import functools
 import pathlib
 from collections.abc import Mapping
@@ -40,6 +41,7 @@ from experiments.multi_sparc.networks import (
     align_all,
     load_networks,
     save_network,
+    trained_networks,
 )
 from experiments.multi_sparc.tables import (
     accuracy_table,
@@ -100,7 +102,7 @@ def run_training(
 def run_evaluation(
     config: Config, output: str, checkpoint: str, library: str | None = None
 ) -> dict[str, float]:
-    """Compares the networks in rooms with furniture that they have not seen.
+    """Compares networks that are trained, in rooms with furniture they have not seen.
 
     Args:
       config: sizes.
@@ -119,6 +121,8 @@ def run_evaluation(
         is no checkpoint.
     """
     folder = pathlib.Path(check_writable_folder(output))
+    names = trained_networks(config, checkpoint)
+    config = dataclasses.replace(config, networks=names)
     networks = load_networks(config, checkpoint)
     tests = make_test_rooms(config, load_models(config, "test", library))
     picture = first_picture(tests.pictures)

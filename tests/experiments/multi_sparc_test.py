@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from experiments.multi_sparc.config import NAMES, PRESETS, ROWS, VARIANTS
+from experiments.multi_sparc.config import NAMES, PRESETS, ROWS, SHIPPED, VARIANTS
 from experiments.multi_sparc.data import (
     compact,
     library_files,
@@ -27,7 +27,15 @@ from experiments.multi_sparc.evaluate import (
     scene_tallies,
 )
 from experiments.multi_sparc.gradient import follow, make_target
-from experiments.multi_sparc.networks import by_groups, in_groups, network_of, once
+from experiments.multi_sparc.networks import (
+    align_all,
+    by_groups,
+    in_groups,
+    load_networks,
+    network_of,
+    once,
+    trained_networks,
+)
 from experiments.multi_sparc.run import run_evaluation, run_training
 from experiments.multi_sparc.tables import PAPER_ACCURACY, accuracy_table
 from experiments.multi_sparc.train import _coordinate_loss
@@ -70,6 +78,13 @@ def test_without_a_checkpoint_nothing_begins(tmp_path):
     with pytest.raises(InputError, match="no checkpoint"):
         run_evaluation(CONFIG, str(tmp_path / "out"), str(tmp_path / "nothing"))
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_networks_that_are_not_trained_are_left_out(tmp_path):
+    (tmp_path / "regression").mkdir()
+    assert trained_networks(CONFIG, tmp_path) == ("joint", "regression")
+    config = dataclasses.replace(CONFIG, networks=("joint_decoding", "regression"))
+    assert trained_networks(config, tmp_path) == ("joint", "regression")
 
 
 def test_without_a_library_nothing_begins(tmp_path):
@@ -200,3 +215,17 @@ def test_every_network_has_a_shape(name):
     shapes = jax.eval_shape(network_of(CONFIG, name).init, jax.random.key(0))
     assert ("head" in shapes) == (name != "correspondence")
     assert (name in VARIANTS) or name in ("regression", "correspondence")
+
+
+@pytest.mark.slow
+def test_shipped_networks_align_rooms():
+    names = ("joint", "regression")
+    config = dataclasses.replace(PRESETS["cpu"], networks=names, num_scenes=8)
+    networks = load_networks(config, SHIPPED)
+    tests = make_test_rooms(config, load_models(config, "test"))
+    shares = []
+    for name in names:
+        found = align_all(config, name, networks, tests.pictures)
+        tally = scene_tallies(config, tests, Result(found, np.asarray(found.score)))
+        shares.append(accuracy_metrics(config, name, tally, False)[f"accuracy_{name}"])
+    assert shares[0] > 25 and shares[0] > shares[1]
