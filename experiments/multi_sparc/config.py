@@ -76,7 +76,7 @@ class Config:
     test_models: int = 12
     num_pretrain: int = 4_000
     num_train: int = 4_000
-    num_scenes: int = 60
+    num_scenes: int = 200
     num_views: int = 3
     batch_size: int = 8
     pretrain_steps: int = 1_000
