@@ -7,7 +7,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
 ROWS = {
-    0: {"typing", "numerics", "colour", "memory"},
+    0: {"typing", "numerics", "colour", "memory", "scale"},
     1: {"geometry"},
     2: {"scene"},
     3: {"render"},

@@ -56,12 +56,33 @@ def load_trained(
     Raises:
       InputError: if there is no checkpoint, or one of other widths.
     """
+    weights = load_weights(config, folder)
+    predict = network_predictor(predictor_of(config), weights["predictor"], fov_rad)
+    return Trained(guess_networks(config), weights["guess"], predict)
+
+
+def load_weights(config: Config, folder: str | pathlib.Path) -> dict[str, PyTree]:
+    """Reads the parameters alone, to be handed to compiled functions.
+
+    Args:
+      config: widths.
+      folder: folder with `guess` and `predictor`.
+
+    Returns:
+      Dictionary with "guess" and "predictor".
+
+    Raises:
+      InputError: if there is no checkpoint, or one of other widths.
+    """
     networks, network = guess_networks(config), predictor_of(config)
     key, source = jax.random.key(0), pathlib.Path(folder)
     like = jax.eval_shape(functools.partial(init_guess, networks), key)
-    params = load_params(source / "guess", like)
-    weights = load_params(source / "predictor", jax.eval_shape(network.init, key))
-    return Trained(networks, params, network_predictor(network, weights, fov_rad))
+    return {
+        "guess": load_params(source / "guess", like),
+        "predictor": load_params(
+            source / "predictor", jax.eval_shape(network.init, key)
+        ),
+    }
 
 
 def predictor_of(config: Config) -> Network:
@@ -127,6 +148,7 @@ __all__ = [
     "Trained",
     "guess_networks",
     "load_trained",
+    "load_weights",
     "predictor_of",
     "read_backbone",
 ]

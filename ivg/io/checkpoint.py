@@ -59,7 +59,7 @@ def load_params(folder: str | pathlib.Path, like: PyTree) -> PyTree:
             f"{stored.get(name)}, not {shapes.get(name)}; was it trained with another "
             "preset?"
         )
-    device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     wanted = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), like
     )

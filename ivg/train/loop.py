@@ -13,9 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import struct
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
 from orbax.checkpoint import v1 as ocp
 from tqdm import tqdm
 
+from ivg.scale import SCENE, replicate
 from ivg.typing import Array, PyTree
 
 LossFn = Callable[[PyTree, PyTree, Array], Array]
@@ -42,6 +45,7 @@ def make_trainer(
     optimizer: optax.GradientTransformation,
     *,
     seed: int = 0,
+    mesh: Mesh | None = None,
 ) -> tuple[Callable, Callable]:
     """Makes the two functions of a training run.
 
@@ -50,22 +54,31 @@ def make_trainer(
       batch: `(key, data) -> batch`, a random one.
       optimizer: optax transformation.
       seed: of batches and dropout.
+      mesh: from `scene_mesh`: its devices share the examples of every batch, whose
+        arrays then have a leading axis that is a multiple of their number; all of
+        them keep the parameters. `data` comes from `replicate`.
 
     Returns:
       `start(params) -> TrainState`, and `advance(state, data, num) -> (state, losses)`
       which makes `num` (static) steps in one compiled loop.
     """
 
+    def place(tree, axes):
+        if mesh is None:
+            return tree
+        return jax.lax.with_sharding_constraint(tree, NamedSharding(mesh, axes))
+
     def start(params):
-        return TrainState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
+        first = TrainState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
+        return first if mesh is None else replicate(mesh, first)
 
     def one(state, data):
         keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), state.step))
-        chosen = batch(keys[0], data)
+        chosen = place(batch(keys[0], data), P(SCENE))
         value, slope = jax.value_and_grad(loss)(state.params, chosen, keys[1])
         change, inner = optimizer.update(slope, state.optimizer, state.params)
         params = optax.apply_updates(state.params, change)
-        return TrainState(params, inner, state.step + 1), value
+        return place((TrainState(params, inner, state.step + 1), value), P())
 
     @jax.jit(static_argnums=2)
     def advance(state, data, num):
@@ -87,6 +100,9 @@ def train(
     label: str = "train",
 ) -> tuple[PyTree, np.ndarray]:
     """Trains, or goes on with what was interrupted.
+
+    Several processes, whose devices are the mesh of `make_trainer`, call this alike;
+    they all write the checkpoints, in a folder that they share.
 
     Args:
       start: from `make_trainer`.
@@ -114,7 +130,8 @@ def train(
         if done:
             losses[: done // chunk] = np.load(kept)[: done // chunk]
         data = make_data() if done < num_steps else None
-        bar = tqdm(total=num_steps, initial=done, desc=label, unit="step")
+        bar = tqdm(total=num_steps, initial=done, desc=label, unit="step",
+                   disable=jax.process_index() > 0)  # fmt: skip
         while done < num_steps:
             state, values = advance(state, data, chunk)
             losses[done // chunk] = np.mean(values)
@@ -123,7 +140,8 @@ def train(
             bar.set_postfix(loss=f"{losses[done // chunk - 1]:.4f}")
             if done % save_every == 0 or done == num_steps:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                np.save(kept, losses)
+                if jax.process_index() == 0:
+                    np.save(kept, losses)
                 checkpoints.save(done, state)
         bar.close()
     return state.params, losses

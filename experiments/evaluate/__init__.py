@@ -1,0 +1,1 @@
+"""Many scenes on many devices, killed and continued at will."""
