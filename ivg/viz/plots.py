@@ -1,6 +1,7 @@
 """Plots as PNG, drawn without matplotlib's global state."""
 
 import io
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 COLOURS = ("#1f6fb4", "#e07b00", "#2a9d5c", "#b5373a", "#7a55a8", "#6b6f75")
+_DASHES = ("-", "--", ":")  # of curves beyond the number of colours
 
 
 def energy_plot_png(energies, *, log: bool = False) -> bytes:
@@ -70,8 +72,9 @@ def curves_png(curves: Mapping, *, x_label: str, y_label: str, log: bool) -> byt
         raise ValueError("a plot needs at least one curve")
     figure = Figure(figsize=(6.4, 3.6), dpi=150, layout="constrained")
     axes = figure.add_subplot()
-    for i, (name, values) in enumerate(curves.items()):
-        _draw(axes, name, np.asarray(values, float), COLOURS[i % len(COLOURS)])
+    looks = itertools.cycle(itertools.product(_DASHES, COLOURS))
+    for (name, values), (dash, colour) in zip(curves.items(), looks, strict=False):
+        _draw(axes, name, np.asarray(values, float), colour, dash)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
@@ -79,7 +82,9 @@ def curves_png(curves: Mapping, *, x_label: str, y_label: str, log: bool) -> byt
         axes.set_yscale("log", nonpositive="mask")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", alpha=0.25, linewidth=0.6)
-    if any(curves):
+    if len(curves) > len(COLOURS):
+        figure.legend(frameon=False, loc="outside right center")
+    elif any(curves):
         axes.legend(frameon=False)
     return figure_png(figure)
 
@@ -98,7 +103,7 @@ def figure_png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _draw(axes: Axes, name: str, values: np.ndarray, colour: str) -> None:
+def _draw(axes: Axes, name: str, values: np.ndarray, colour: str, dash: str) -> None:
     if values.ndim not in (1, 2) or not values.size:
         raise ValueError(
             f"curve {name!r} must have shape [T] or [T, M]: {values.shape}"
@@ -114,7 +119,8 @@ def _draw(axes: Axes, name: str, values: np.ndarray, colour: str) -> None:
     if np.isnan(values).all():
         raise ValueError(f"curve {name!r} has no finite value")
     marker = "o" if len(values) <= 25 else ""
-    axes.plot(steps, values, color=colour, label=name, marker=marker, markersize=3)
+    look = {"color": colour, "linestyle": dash, "marker": marker, "markersize": 3}
+    axes.plot(steps, values, label=name, **look)
 
 
 __all__ = [
