@@ -39,7 +39,6 @@ class Config:
       momentum: of Adam, decay of the mean of gradients.
       smoothing: of Adam, decay of the mean of their squares.
       weights: of the losses; that of pictures is of their squared distance.
-      adversarial_weight: of the critic in the loss of encoder and decoder.
       information_weight: of the mutual information of shape and view.
       interval: steps from one that looks at labelled questions to the next, in the
         mean.
@@ -77,8 +76,9 @@ class Config:
     last_rate: float = 0.1
     momentum: float = 0.5
     smoothing: float = 0.99
-    weights: LossWeights = LossWeights(image=1.3, latent=0.3, normal=0.1, edge=0.03)
-    adversarial_weight: float = 0.1
+    weights: LossWeights = LossWeights(
+        adversarial=0.1, image=1.3, latent=0.3, normal=0.1, edge=0.03
+    )
     information_weight: float = 0.1
     interval: int = 1
     question_batch: int = 32
@@ -136,7 +136,9 @@ PRESETS = {
         labelled_steps=60_000,
         critic_steps=5,
         learning_rate=2e-4,
-        weights=LossWeights(image=0.08, latent=0.3, normal=0.1, edge=0.03),
+        weights=LossWeights(
+            adversarial=0.1, image=0.08, latent=0.3, normal=0.1, edge=0.03
+        ),
         interval=10,
         shift=0,
         bag_weight=0.0,

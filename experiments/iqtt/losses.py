@@ -184,7 +184,7 @@ def picture_loss(
       `[]`.
     """
     return (
-        config.adversarial_weight * adversarial_loss(model, critic, cycle, batch)
+        config.weights.adversarial * adversarial_loss(model, critic, cycle, batch)
         + config.weights.image * square_distance(cycle.again_image, batch.image)
         + config.weights.latent * mean_distance(cycle.again_latent, cycle.latent)
         + regularization(model, config.weights, cycle, batch)

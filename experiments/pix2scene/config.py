@@ -38,7 +38,7 @@ class Config:
       range_weight: of depths out of range.
       normal_weight: of the consistency of normals with points.
       edge_weight: of the agreement of the slopes of depth and picture.
-      view_weight: of the agreement of depths from two cameras.
+      adversarial_weight: of what deceives the critic.
       refine_steps: of the refinement of z.
       refine_rate: of its optimizer.
       refine_prior: weight of the distance of z from its encoding.
@@ -60,20 +60,20 @@ class Config:
     num_test: int = 500
     random_lights: bool = False
     batch_size: int = 32
-    steps: int = 4_000
-    critic_steps: int = 2
-    learning_rate: float = 1e-3
+    steps: int = 8_000
+    critic_steps: int = 1
+    learning_rate: float = 4e-3
     last_rate: float = 0.1
     momentum: float = 0.5
     smoothing: float = 0.99
     clip: float = 100.0
     penalty: float = 10.0
-    image_weight: float = 1.0
-    latent_weight: float = 1.0
+    image_weight: float = 8.0
+    latent_weight: float = 0.3
     range_weight: float = 10.0
-    normal_weight: float = 3.0
-    edge_weight: float = 1.0
-    view_weight: float = 100.0
+    normal_weight: float = 1.0
+    edge_weight: float = 0.03
+    adversarial_weight: float = 0.1
     refine_steps: int = 60
     refine_rate: float = 2e-2
     refine_prior: float = 1e-2
@@ -132,6 +132,10 @@ PRESETS = {
         batch_size=6,
         steps=60_000,
         critic_steps=5,
+        learning_rate=2e-4,
+        adversarial_weight=1.0,
+        image_weight=1.0,
+        latent_weight=1.0,
         chunk=100,
         shown_px=128,
     ),

@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.pix2scene.config import Config
 from experiments.pix2scene.data import in_parts, known_cameras
-from experiments.pix2scene.networks import decode, encode
+from experiments.pix2scene.networks import FIT, decode, encode
 from ivg.data.room_views import ALBEDO, SceneViews, room_camera
 from ivg.metrics.hausdorff import hausdorff
 from ivg.models.pix2scene import encoder_network
@@ -81,7 +81,9 @@ def _reconstructed(config, params, rows):
 
     def shaded(depth, views):
         camera, lights = known_cameras(config, views)
-        image, surface = render_surfels(depth, jnp.full(3, ALBEDO), camera, lights)
+        image, surface = render_surfels(
+            depth, jnp.full(3, ALBEDO), camera, lights, fit=FIT
+        )
         return image, jnp.moveaxis(surface.normal, 0, -1)
 
     return Reconstruction(z, depth, *jax.vmap(shaded)(depth, views))
@@ -161,7 +163,7 @@ def normal_errors(config: Config, depth: np.ndarray, views: SceneViews) -> np.nd
 @jax.jit
 def _normal_errors(rows):
     def one(depth, true, eye):
-        found = surfel_normals(depth, room_camera(eye, depth.shape[0]))
+        found = surfel_normals(depth, room_camera(eye, depth.shape[0]), fit=FIT)
         cosine = jnp.sum(jnp.moveaxis(found, 0, -1) * true, -1)
         return jnp.mean(jnp.rad2deg(jnp.arccos(jnp.clip(cosine, -1, 1))))
 

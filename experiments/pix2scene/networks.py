@@ -25,8 +25,9 @@ from ivg.train.scene_cycle import (
     make_pix2scene,
     picture_of_depth,
 )
-from ivg.train.view_consistency import consistency_loss
 from ivg.typing import Array, PyTree
+
+FIT = "sides"  # of normals: right along creases and outlines
 
 
 class RoomBatch(NamedTuple):
@@ -89,31 +90,9 @@ def render_rooms(depth: Array, batch: RoomBatch) -> Array:
     def one(depth, eye, light, light_rgb):
         camera = room_camera(eye, depth.shape[0])
         lights = room_lights(light, light_rgb)
-        return picture_of_depth(depth, camera, lights, jnp.full(3, ALBEDO))
+        return picture_of_depth(depth, camera, lights, jnp.full(3, ALBEDO), FIT)
 
     return jax.vmap(one)(depth, batch.eye, batch.light, batch.light_rgb)
-
-
-def compare_rooms(
-    depth: Array, batch: RoomBatch, other_depth: Array, other: RoomBatch
-) -> Array:
-    """How much depth maps of the same rooms from two cameras contradict each other.
-
-    Args:
-      depth: `[B, H, W]` metres along the optical axis.
-      batch: whose cameras these are of.
-      other_depth: `[B, H, W]` metres.
-      other: whose cameras those are of.
-
-    Returns:
-      `[]` metres, see `consistency_loss`.
-    """
-
-    def one(depth, eye, other_depth, other_eye):
-        cameras = [room_camera(x, depth.shape[0]) for x in (eye, other_eye)]
-        return consistency_loss(depth, cameras[0], other_depth, cameras[1])
-
-    return jnp.mean(jax.vmap(one)(depth, batch.eye, other_depth, other.eye))
 
 
 def model_of(config: Config) -> Pix2Scene:
@@ -125,7 +104,7 @@ def model_of(config: Config) -> Pix2Scene:
     Returns:
       `Pix2Scene` for `RoomBatch`.
     """
-    return make_pix2scene(config.sizes, render_rooms, NEAR, FAR, compare_rooms)
+    return make_pix2scene(config.sizes, render_rooms, NEAR, FAR)
 
 
 def first_params(config: Config) -> PyTree:
@@ -208,8 +187,8 @@ def load_model(config: Config, folder: str | pathlib.Path) -> PyTree:
 
 
 __all__ = [
+    "FIT",
     "RoomBatch",
-    "compare_rooms",
     "decode",
     "encode",
     "first_params",

@@ -15,7 +15,7 @@ import optax
 from experiments.pix2scene.config import Config
 from experiments.pix2scene.data import in_parts, known_cameras
 from experiments.pix2scene.evaluate import square_errors
-from experiments.pix2scene.networks import decode
+from experiments.pix2scene.networks import FIT, decode
 from ivg.data.room_views import ALBEDO, SceneViews
 from ivg.refine.gradient import EnergyFn, gradient_refiner
 from ivg.refine.refiner import refine
@@ -61,15 +61,15 @@ def picture_energies(config: Config, params: PyTree, z: Array, seen: Seen) -> Ar
     Returns:
       `[B]`: the Huber loss of colours, mean over the picture, in units of `_LIMIT`
       squared, and the mean square distance of the latent from its encoding.
-      Differentiable in `z`. Surfels shade creases and outlines wrongly, for their
-      normals mix both sides; these pixels must not count with the square.
+      Differentiable in `z`. A pixel that an outline crosses must not count with the
+      square.
     """
     views = seen.views
     depth = decode(config, params, z, views.eye, views.label)
 
     def error(depth, views):
         camera, lights = known_cameras(config, views)
-        image, _ = render_surfels(depth, jnp.full(3, ALBEDO), camera, lights)
+        image, _ = render_surfels(depth, jnp.full(3, ALBEDO), camera, lights, fit=FIT)
         return jnp.mean(optax.huber_loss((image - views.image) / _LIMIT))
 
     away = jnp.mean((z - seen.start) ** 2, -1)

@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments.pix2scene.config import Config
 from experiments.pix2scene.data import known_cameras, make_views
-from experiments.pix2scene.networks import first_params
+from experiments.pix2scene.networks import FIT, first_params
 from experiments.pix2scene.train import trainer_of
 from experiments.timing import median_seconds
 from ivg.data.room_views import ALBEDO, SceneViews
@@ -60,7 +60,7 @@ def surfel_seconds(config: Config, views: SceneViews) -> tuple[float, float]:
     def pictures(depth):
         def one(depth, views):
             return render_surfels(
-                depth, jnp.full(3, ALBEDO), *known_cameras(config, views)
+                depth, jnp.full(3, ALBEDO), *known_cameras(config, views), fit=FIT
             )
 
         return jax.vmap(lambda d, v: one(d, v)[0])(depth, views)

@@ -64,7 +64,7 @@ def weights_of(config: Config) -> LossWeights:
         range=config.range_weight,
         normal=config.normal_weight,
         edge=config.edge_weight,
-        view=config.view_weight,
+        adversarial=config.adversarial_weight,
     )
 
 

@@ -17,8 +17,13 @@ The unknowns have constant factors: no direction is singular, and a plane, of wh
 `N . Q_k = -a |Q_k|^2` with one constant `a`; as a third unknown it makes spheres
 exact too, and takes up the jump where neighbours lie on another surface.
 
+Neither fit has the right normals along creases and outlines, where neighbours lie on
+several faces. There "sides" takes the slopes towards the neighbours on that side of the
+pixel where the surface goes on as it is.
+
 Source: Rajeswar et al., Pix2Scene: Learning Implicit 3D Representations from Images,
-equations (1) and (3).
+equations (1) and (3); for "sides", Jiang and Shu, Efficient Implementation of Weighted
+ENO Schemes, J. Comput. Phys. 126 (1996), the weights.
 """
 
 import jax
@@ -32,10 +37,11 @@ from ivg.render.surface import Surface
 from ivg.scene.appearance import Lights
 from ivg.typing import Array
 
-FITS = ("sphere", "plane")
+FITS = ("sphere", "plane", "sides")
 INVERSE_SQUARE = (0.0, 0.0, 1.0)
 NEIGHBOURS = ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
 _UNRELATED = 1e3  # ratio of depths beyond which points share no surface
+_CREASE = 0.25  # change of slope from a pixel to the next that is one
 _LEAST_CURVED = 1e-2  # share of the curvature term that the plane leaves over
 
 
@@ -81,7 +87,10 @@ def surfel_normals(depth: Array, camera: Camera, *, fit: str = "sphere") -> Arra
       camera: camera of that image.
       fit: "sphere" is exact for planes and spheres; "plane" is the paper's, whose
         error falls with the square of the size of a pixel, and which slants at
-        jumps of the depth.
+        jumps of the depth. "sides" is exact for planes up to their edges and has the
+        error of the paper's inside curved surfaces: it weighs the differences towards
+        both sides by how little the slope changes there, and so looks two
+        pixels far.
 
     Returns:
       `[3, H, W]` unit, in the world, facing the camera; zero for background.
@@ -96,7 +105,11 @@ def surfel_normals(depth: Array, camera: Camera, *, fit: str = "sphere") -> Arra
     if fit not in FITS:
         raise ValueError(f"fit must be one of {FITS}, got {fit!r}")
     valid = is_surface(depth, camera)
-    slope = _slopes(_known(depth, camera, 1.0), valid, camera, fit == "sphere")
+    known = _known(depth, camera, 1.0)
+    if fit == "sides":
+        slope = _slopes_of_sides(known, valid, camera)
+    else:
+        slope = _slopes(known, valid, camera, fit == "sphere")
     x, y, _ = ray_planes(camera.replace(quaternion=jnp.array(rotation.IDENTITY)))
     across, up = camera.focal_px[0] * slope[0], camera.focal_px[1] * slope[1]
     normal = jnp.stack([across, up, 1 + across * x + up * y])
@@ -136,6 +149,34 @@ def _slopes(depth: Array, valid: Array, camera: Camera, curved: bool) -> Array:
     rest = moments[0] * plane[0] + moments[1] * plane[1] - _total(bend * rho)
     curvature = jnp.where(enough, rest / jnp.where(enough, left, 1), 0)
     return -plane - curvature * shape
+
+
+def _slopes_of_sides(depth: Array, valid: Array, camera: Camera) -> Array:
+    """`[2, H, W]` as `_slopes`, from the differences of `1 / d` to either side."""
+    focal = camera.focal_px
+    across = _slope_along(depth, valid, focal[0])
+    up = -_slope_along(depth.T, valid.T, focal[1]).T
+    return jnp.stack([across, up])
+
+
+def _slope_along(depth: Array, valid: Array, focal: Array) -> Array:
+    """`[H, W]`, minus the relative slope of `1 / d` along rows, per pixel."""
+    inverse, width = 1 / depth, depth.shape[1]
+
+    def at(values, steps):
+        return jnp.pad(values, ((0, 0), (2, 2)))[:, 2 + steps :][:, :width]
+
+    total, weights = jnp.zeros_like(depth), jnp.zeros_like(depth)
+    for side in (-1, 1):
+        is_near = at(valid, side)
+        is_far = is_near & at(valid, 2 * side)
+        change = jnp.where(is_near, depth * at(inverse, side) - 1, 0)
+        beyond = jnp.where(is_far, depth * at(inverse, 2 * side) - 1, 0)
+        bend = jnp.where(is_far, focal * (beyond - 2 * change) / _CREASE, 3)
+        bend = jnp.clip(bend, -_UNRELATED, _UNRELATED)
+        weight = is_near / (1 + bend**2) ** 2
+        total, weights = total + side * weight * change, weights + weight
+    return -safe_divide(total, weights)
 
 
 def _bend(rho: Array, ratio: Array, camera: Camera) -> Array:
@@ -265,7 +306,7 @@ def render_surfels(
       lights: lights, in the world; any number of each kind.
       attenuation: `[3]` factors of constant, linear and squared distance by which
         point lights fade.
-      fit: "sphere" or "plane", see `surfel_normals`.
+      fit: "sphere", "plane" or "sides", see `surfel_normals`.
 
     Returns:
       `[H, W, 3]` linear RGB, black for background, and the `Surface` with

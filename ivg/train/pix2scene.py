@@ -44,7 +44,7 @@ class LossWeights(NamedTuple):
       range: of depths out of range.
       normal: of points that normals do not explain.
       edge: of bends of the depth where the picture is even.
-      view: of contradictions between depths from two cameras.
+      adversarial: of what deceives the critic.
     """
 
     penalty: float = 10.0
@@ -53,7 +53,7 @@ class LossWeights(NamedTuple):
     range: float = 10.0
     normal: float = 3.0
     edge: float = 1.0
-    view: float = 100.0
+    adversarial: float = 1.0
 
 
 def critic_loss(
@@ -132,11 +132,9 @@ def mean_distance(first: Array, second: Array) -> Array:
 def pixel_distance(first: Array, second: Array) -> Array:
     """Mean distance of pictures, pixel by pixel.
 
-    At an outline the normals of a depth map mix two surfaces, so that a picture of the
-    true depth differs from the true picture in some pixels by much. In the norm of
-    equation (4), over the whole picture, these outweigh all others: on pictures of 32
-    by 32 pixels its least value is at depths that are 7 cm too far. A sum of the
-    distances of pixels has it at the true depth.
+    Along an outline a picture of the true depth differs from the true picture in some
+    pixels by much. In the norm of equation (4), over the whole picture, these outweigh
+    all others; a sum of the distances of pixels counts them linearly.
 
     Args:
       first: `[B, H, W, C]`.
@@ -191,15 +189,14 @@ def cycle_loss(
       batch: pictures.
 
     Returns:
-      `[]` sum of the adversarial loss, the reconstructions of pictures and latents, the
-      regularization and what contradicts itself.
+      `[]` sum of the adversarial loss, the reconstructions of pictures and latents,
+      and the regularization.
     """
     return (
-        adversarial_loss(model, critic, cycle, batch)
+        weights.adversarial * adversarial_loss(model, critic, cycle, batch)
         + weights.image * pixel_distance(cycle.again_image, batch.image)
         + weights.latent * mean_distance(cycle.again_latent, cycle.latent)
         + regularization(model, weights, cycle, batch)
-        + weights.view * cycle.contradiction
     )
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import jax
-import jax.numpy as jnp
 
 from ivg.geometry.camera import Camera
 from ivg.models.network import Network
@@ -54,9 +53,6 @@ class Pix2Scene(NamedTuple):
         `Pictures`.
       near: least depth, metres.
       far: greatest depth, metres.
-      compare: `(depth, batch, other_depth, other_batch) -> []`, how much depth maps
-        `[B, H, W]` of the same scenes under the cameras of two batches contradict each
-        other; None if cameras are not known.
     """
 
     sizes: Pix2SceneSizes
@@ -66,7 +62,6 @@ class Pix2Scene(NamedTuple):
     render: Callable[[Array, PyTree], Array]
     near: float
     far: float
-    compare: Callable[[Array, PyTree, Array, PyTree], Array] | None = None
 
 
 class Cycle(NamedTuple):
@@ -82,8 +77,6 @@ class Cycle(NamedTuple):
       depth: `[B, H, W]` metres, decoded from it.
       image: `[B, H, W, C]` rendered from that.
       again_latent: `[B, n]` mean of the encodings of that.
-      contradiction: `[]` between `again_depth` and the depth of the same encodings from
-        the cameras of other pictures; zero if cameras are not known.
     """
 
     mean: Array
@@ -95,7 +88,6 @@ class Cycle(NamedTuple):
     depth: Array
     image: Array
     again_latent: Array
-    contradiction: Array
 
 
 def make_pix2scene(
@@ -103,7 +95,6 @@ def make_pix2scene(
     render: Callable[[Array, PyTree], Array],
     near: float,
     far: float,
-    compare: Callable[[Array, PyTree, Array, PyTree], Array] | None = None,
 ) -> Pix2Scene:
     """The model of some sizes.
 
@@ -112,13 +103,12 @@ def make_pix2scene(
       render: see `Pix2Scene`.
       near: least depth, metres.
       far: greatest depth, metres.
-      compare: see `Pix2Scene`.
 
     Returns:
       `Pix2Scene`.
     """
     networks = (encoder_network(sizes), decoder_network(sizes), critic_network(sizes))
-    return Pix2Scene(sizes, *networks, render, near, far, compare)
+    return Pix2Scene(sizes, *networks, render, near, far)
 
 
 def init_pix2scene(key: Array, model: Pix2Scene) -> PyTree:
@@ -138,7 +128,7 @@ def init_pix2scene(key: Array, model: Pix2Scene) -> PyTree:
 
 
 def picture_of_depth(
-    depth: Array, camera: Camera, lights: Lights, albedo: Array
+    depth: Array, camera: Camera, lights: Lights, albedo: Array, fit: str = "sphere"
 ) -> Array:
     """The picture of a depth map.
 
@@ -147,11 +137,12 @@ def picture_of_depth(
       camera: of `H` by `W` pixels.
       lights: in the world.
       albedo: `[3]` or `[H, W, 3]` reflectance, linear RGB.
+      fit: of normals, see `ivg.render.surfel.surfel_normals`.
 
     Returns:
       `[H, W, 3]` linear RGB, with normals from the depth. Differentiable in all floats.
     """
-    return render_surfels(depth, albedo, camera, lights)[0]
+    return render_surfels(depth, albedo, camera, lights, fit=fit)[0]
 
 
 def encode(model: Pix2Scene, generator: PyTree, batch: Pictures) -> Array:
@@ -247,17 +238,7 @@ def run_cycle(
     back, _ = model.encoder.apply(
         generator["encoder"], made[1], batch.view, batch.label
     )
-    apart = _contradiction(model, generator, encoded, again[0], batch)
-    return Cycle(mean, log_var, encoded, *again, latent, *made, back, apart)
-
-
-def _contradiction(model, generator, latent, depth, batch):
-    """Between depths from the cameras of a batch and from each other's cameras."""
-    if model.compare is None:
-        return jnp.zeros(())
-    other = jax.tree.map(lambda x: jnp.roll(x, 1, 0), batch)
-    seen = decode(model, generator, latent, other.view, batch.label)
-    return model.compare(depth, batch, seen, other)
+    return Cycle(mean, log_var, encoded, *again, latent, *made, back)
 
 
 __all__ = [

@@ -286,7 +286,9 @@ def test_the_generator_learns_from_every_part():
     for config, labelled in (
         (dataclasses.replace(CONFIG, information_weight=3.0), False), (CONFIG, True),
         (dataclasses.replace(CONFIG, bag_weight=1.0), False),
-        (dataclasses.replace(CONFIG, adversarial_weight=9.0), False),
+        (dataclasses.replace(
+                CONFIG, weights=CONFIG.weights._replace(adversarial=9.0)
+            ), False),
     ):  # fmt: skip
         other = slope(config, labelled)
         difference = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), base, other)

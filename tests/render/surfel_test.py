@@ -85,25 +85,53 @@ def test_plane_normals_are_exact_up_to_the_border(fit):
         assert float(jnp.max(jnp.abs(normals - NORMAL[:, None, None]))) < 1e-10
 
 
-def test_error_of_the_papers_fit_falls_with_the_square_of_the_pixel():
-    def median_error(size):
+def test_errors_on_a_sphere_fall_with_the_square_of_the_pixel_or_faster():
+    def median_error(size, fit):
         camera = view(size)
         depth = sphere_depth(camera)
         outward = (surfel_points(depth, camera) - CENTRE[:, None, None]) / RADIUS
-        error = normals_of(depth, camera, fit="plane") - outward
+        error = normals_of(depth, camera, fit=fit) - outward
         return np.median(np.abs(error)[:, interior(np.array(depth))])
 
     with jax.enable_x64(True):
-        assert median_error(48) / median_error(144) == pytest.approx(9, rel=0.3)
+        fall = {f: median_error(48, f) / median_error(144, f) for f in FITS[1:]}
+    assert fall["plane"] == pytest.approx(9, rel=0.3) and fall["sides"] > 9
 
 
 def test_a_step_slants_the_normals_of_the_plane_fit_only():
     camera = make_camera(height=48, width=55)
     depth = jnp.where(jnp.arange(55) < 20, 5.0, 1.0) * jnp.ones((48, 1))
     facing = jnp.array([0.0, 0.0, 1.0])[:, None, None]
-    sphere, plane = (jnp.abs(normals_of(depth, camera, fit=f) - facing) for f in FITS)
+    errors = (jnp.abs(normals_of(depth, camera, fit=f) - facing) for f in FITS)
+    sphere, plane, sides = errors
     assert jnp.max(plane) > 0.5
     assert jnp.mean(sphere) < 0.2 * jnp.mean(plane)
+    assert jnp.max(sides) < 1e-3
+
+
+def test_normals_of_the_sides_are_exact_along_creases_and_outlines():
+    """Of a wall, a floor, and a board that stands before both."""
+    with jax.enable_x64(True):
+        camera = make_camera(height=48, width=55)
+        rays = ray_planes(camera)
+        planes = jnp.array([[0.0, 0.1, 1.0], [0.0, 1.0, 0.2], [0.3, 0.0, 1.0]])
+        away = jnp.array([-5.0, -1.0, -3.0])[:, None, None]
+        depths = away / jnp.einsum("nk,khw->nhw", planes, rays)
+        depths = jnp.where(depths > 0, depths, jnp.inf)
+        across = jnp.arange(55)
+        is_board = (across > 9) & (across < 30) & (depths[2] < depths[1])
+        depths = depths.at[2].set(jnp.where(is_board, depths[2], jnp.inf))
+        face = jnp.argmin(depths, 0)
+        assert np.all(np.bincount(face.reshape(-1)) > 300)
+        unit = planes / jnp.linalg.norm(planes, axis=1, keepdims=True)
+        found = {f: normals_of(jnp.min(depths, 0), camera, fit=f) for f in FITS}
+        error = {
+            f: np.abs(n - jnp.moveaxis(unit[face], -1, 0)).max(0)
+            for f, n in found.items()
+        }
+    wrong = {f: np.mean(e > 2e-2) for f, e in error.items()}
+    assert wrong["plane"] > 0.05 and wrong["sphere"] > 0.05
+    assert wrong["sides"] < 0.005  # parts of a face with less than three pixels
 
 
 def test_shading_of_a_sphere_in_closed_form():
@@ -146,7 +174,8 @@ def derivatives(total, arguments, directions):
     return jax.jvp(jax.value_and_grad(total, places), arguments, directions)
 
 
-def test_derivatives_equal_finite_differences():
+@pytest.mark.parametrize("fit", ["sphere", "sides"])
+def test_derivatives_equal_finite_differences(fit):
     with jax.enable_x64(True):
         camera = view(8)
         depth = plane_depth(camera).at[3, 4].set(0).at[5, 5:].add(2.0)
@@ -155,7 +184,7 @@ def test_derivatives_equal_finite_differences():
         turn = jax.random.normal(jax.random.key(0), flat.shape)
 
         def total(*arguments):
-            return jnp.sum(render_surfels(*arguments)[0] ** 2)
+            return jnp.sum(render_surfels(*arguments, fit=fit)[0] ** 2)
 
         @jax.jit
         def at(flat):

@@ -155,7 +155,9 @@ def test_players_want_opposite_gaps():
             lambda own: critic_loss(MODEL, NONE, own, generator, batch, key)[0]
         )(critic)
         of_generator = jax.grad(
-            lambda own: generator_loss(MODEL, NONE, own, critic, batch, key)[0]
+            lambda own: generator_loss(
+                MODEL, NONE._replace(adversarial=1.0), own, critic, batch, key
+            )[0]
         )(generator)
 
         def moved(params, slope, rate):
