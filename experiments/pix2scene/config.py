@@ -60,7 +60,7 @@ class Config:
     num_test: int = 500
     random_lights: bool = False
     batch_size: int = 32
-    steps: int = 8_000
+    steps: int = 24_000
     critic_steps: int = 1
     learning_rate: float = 4e-3
     last_rate: float = 0.1
