@@ -44,6 +44,7 @@ class Config:
       batch_size: pictures in a training batch.
       pretrain_steps: training steps on random objects.
       train_steps: those on rooms.
+      score_steps: those after that, in which the score counts more.
       baseline_steps: those of the baselines, which see a picture once in a step
         instead of four times.
       learning_rate: of Lamb, after the first steps.
@@ -81,6 +82,7 @@ class Config:
     batch_size: int = 8
     pretrain_steps: int = 1_000
     train_steps: int = 7_000
+    score_steps: int = 1_500
     baseline_steps: int = 4_500
     learning_rate: float = 1e-2
     warm_up: float = 0.05
@@ -118,6 +120,7 @@ PRESETS = {
         batch_size=2,
         pretrain_steps=2,
         train_steps=2,
+        score_steps=2,
         baseline_steps=2,
         loss_points=10,
         chunk=1,
@@ -146,6 +149,7 @@ PRESETS = {
         batch_size=20,
         pretrain_steps=500_000,
         train_steps=500_000,
+        score_steps=0,
         baseline_steps=500_000,
         learning_rate=1e-3,
         loss_points=1000,

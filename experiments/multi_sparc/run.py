@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.losses import write_losses
-from experiments.multi_sparc.config import ROWS, VARIANTS, Config
+from experiments.multi_sparc.config import ROWS, Config
 from experiments.multi_sparc.data import (
     APART,
     TestRooms,
@@ -50,7 +50,7 @@ from experiments.multi_sparc.tables import (
     time_table,
 )
 from experiments.multi_sparc.timing import first_picture, time_metrics
-from experiments.multi_sparc.train import train_network
+from experiments.multi_sparc.train import stages_of, train_network
 from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.io.checkpoint import save_params
 from ivg.metrics.detection import calibration_error
@@ -85,10 +85,10 @@ def run_training(
     losses = {}
     for name in config.networks:
         params = None
-        has_two = name in VARIANTS and VARIANTS[name][1]
-        for stage in ("pretrain", "train") if has_two else ("train",):
+        for stage in stages_of(config, name):
+            split = "pretrain" if stage == "pretrain" else "train"
             params, losses[f"{name}_{stage}"] = train_network(
-                config, name, stage, lambda stage=stage: (pictures(stage), sizes()),
+                config, name, stage, lambda split=split: (pictures(split), sizes()),
                 folder, params,
             )  # fmt: skip
         save_network(folder / name, params)

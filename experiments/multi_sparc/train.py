@@ -1,5 +1,6 @@
 """Training of the networks, in pieces that can be interrupted."""
 
+import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable
@@ -291,7 +292,24 @@ def _coordinate_loss(found, places, known, truth, fold):
     return at(azimuths[jnp.argmin(sums)]), jnp.sum(known)
 
 
+SCORE_STAGE = {"score_weight": 1.0, "refined_share": 0.8, "learning_rate": 2e-3}
 LOSSES = {"regression": regression_loss, "correspondence": correspondence_loss}
+
+
+def stages_of(config: Config, name: str) -> tuple[str, ...]:
+    """The stages of the training of a network, one after the other.
+
+    Args:
+      config: counts of steps.
+      name: one of `NAMES`.
+
+    Returns:
+      Of "pretrain", "train" and "score".
+    """
+    if name not in VARIANTS:
+        return ("train",)
+    first = ("pretrain",) if VARIANTS[name][1] else ()
+    return (*first, "train", *(("score",) if config.score_steps else ()))
 
 
 def train_network(
@@ -307,7 +325,8 @@ def train_network(
     Args:
       config: widths, batches and rates.
       name: one of `NAMES`.
-      stage: "pretrain" or "train".
+      stage: "pretrain", "train", or "score": with the changes of `SCORE_STAGE` and
+        other batches.
       data: makes the pictures to train with, and mean sizes.
       folder: of the run.
       first: parameters to begin with; random ones if None.
@@ -315,10 +334,12 @@ def train_network(
     Returns:
       Parameters, and the losses from `train`.
     """
+    if stage == "score":
+        config = dataclasses.replace(config, seed=config.seed + 5, **SCORE_STAGE)
     network = network_of(config, name)
     if first is None:
         first = network.init(jax.random.key(config.seed))
-    steps = config.train_steps if stage == "train" else config.pretrain_steps
+    steps = getattr(config, f"{stage}_steps")
     steps = steps if name in VARIANTS else config.baseline_steps
     loss = functools.partial(LOSSES.get(name, update_loss), config, network)
     schedule = optax.warmup_cosine_decay_schedule(
@@ -338,10 +359,12 @@ def train_network(
 
 __all__ = [
     "LOSSES",
+    "SCORE_STAGE",
     "Batch",
     "batch_maker",
     "correspondence_loss",
     "regression_loss",
+    "stages_of",
     "train_network",
     "update_loss",
 ]

@@ -38,7 +38,7 @@ from experiments.multi_sparc.networks import (
 )
 from experiments.multi_sparc.run import run_evaluation, run_training
 from experiments.multi_sparc.tables import PAPER_ACCURACY, accuracy_table
-from experiments.multi_sparc.train import _coordinate_loss
+from experiments.multi_sparc.train import _coordinate_loss, stages_of
 from ivg.data.indoor_noise import NO_NOISE, add_noise
 from ivg.data.indoor_rooms import sample_room
 from ivg.io.errors import InputError
@@ -72,6 +72,14 @@ def test_training_then_comparison(tmp_path):
     assert all((tmp_path / name).stat().st_size for name in names)
     assert len(list((tmp_path / "overlays").glob("*.png"))) == CONFIG.num_shown
     assert trimesh.load(tmp_path / "room.glb").geometry
+
+
+def test_stages_of_the_training():
+    stages = {name: stages_of(CONFIG, name) for name in NAMES}
+    assert stages["joint"] == stages["single"] == ("pretrain", "train", "score")
+    assert stages["joint_decoding"] == ("train", "score")
+    assert stages["regression"] == stages["correspondence"] == ("train",)
+    assert stages_of(PRESETS["paper"], "joint") == ("pretrain", "train")
 
 
 def test_without_a_checkpoint_nothing_begins(tmp_path):
