@@ -12,7 +12,8 @@ import numpy as np
 from experiments.tables import markdown_table
 from ivg.data import room_views
 from ivg.data.surfel_rooms import CLASSES, room_library
-from ivg.render.surfel import FITS, render_surfels
+from ivg.render.surfel import FITS
+from ivg.train.scene_cycle import picture_of_depth
 
 _NUM_PICTURES = 40
 _WRONG = 0.02  # difference of linear colours
@@ -34,11 +35,13 @@ def wrong_shares(kind: str, size_px: int) -> np.ndarray:
     def one(key):
         seen = room_views.sample_view(key, library, kind, size_px)
         draw = functools.partial(
-            render_surfels, seen.depth, jnp.full(3, room_views.ALBEDO),
+            picture_of_depth,
+            seen.depth,
             room_views.room_camera(seen.eye, size_px),
             room_views.room_lights(seen.light, seen.light_rgb),
-        )  # fmt: skip
-        errors = jnp.stack([draw(fit=fit)[0] - seen.image for fit in FITS])
+            jnp.full(3, room_views.ALBEDO),
+        )
+        errors = jnp.stack([draw(fit) - seen.image for fit in FITS])
         return jnp.mean(jnp.max(jnp.abs(errors), -1) > _WRONG, (1, 2))
 
     keys = jax.random.split(jax.random.key(1), _NUM_PICTURES)
