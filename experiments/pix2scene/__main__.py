@@ -26,8 +26,8 @@ def _pix2scene():
     from experiments.pix2scene.run import run_evaluation, run_training
 
     config = make_config(
-        PRESETS, _PRESET.value, steps=_STEPS.value, num_test=_TEST.value,
-        seed=_SEED.value, **_chosen(_MODELS.value),
+        PRESETS, _PRESET.value, steps=_STEPS.value, variant_steps=_STEPS.value,
+        num_test=_TEST.value, seed=_SEED.value, **_chosen(_MODELS.value),
     )  # fmt: skip
     if _MODE.value == "train":
         return run_training(config, _OUTPUT.value)
@@ -40,9 +40,10 @@ def _chosen(names):
 
     if names is None:
         return {}
-    unknown = [name for name in names if name not in (*KINDS, *VARIANTS)]
-    if unknown:
-        raise InputError(f"--models={unknown[0]}: name some of {(*KINDS, *VARIANTS)}")
+    models = (*KINDS, *VARIANTS)
+    for name in names:
+        if name not in models:
+            raise InputError(f"--models={name}: name some of {', '.join(models)}")
     return {
         "kinds": tuple(name for name in KINDS if name in names),
         "variants": tuple(name for name in VARIANTS if name in names),

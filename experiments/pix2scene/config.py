@@ -26,6 +26,7 @@ class Config:
       random_lights: whether generated pictures have lights of their own.
       batch_size: pictures in a batch.
       steps: of the generator and encoder.
+      variant_steps: the same for each of `variants`.
       critic_steps: of the critic for each of them.
       learning_rate: of Adam, at first.
       last_rate: share of it that is left at the end.
@@ -61,6 +62,7 @@ class Config:
     random_lights: bool = False
     batch_size: int = 32
     steps: int = 24_000
+    variant_steps: int = 12_000
     critic_steps: int = 1
     learning_rate: float = 4e-3
     last_rate: float = 0.1
@@ -68,7 +70,7 @@ class Config:
     smoothing: float = 0.99
     clip: float = 100.0
     penalty: float = 10.0
-    image_weight: float = 8.0
+    image_weight: float = 14.0
     latent_weight: float = 0.3
     range_weight: float = 10.0
     normal_weight: float = 1.0
@@ -98,11 +100,14 @@ def variant_config(config: Config, name: str) -> Config:
     Returns:
       `Config`.
     """
+    if name not in VARIANTS:
+        return config
+    config = dataclasses.replace(config, steps=config.variant_steps)
     if name == "conditional":
         num_classes = len(CLASSES[VARIANTS[name]])
         sizes = config.sizes._replace(num_classes=num_classes)
         return dataclasses.replace(config, sizes=sizes)
-    return dataclasses.replace(config, random_lights=name == "random_lights")
+    return dataclasses.replace(config, random_lights=True)
 
 
 PRESETS = {
@@ -113,6 +118,7 @@ PRESETS = {
         num_test=4,
         batch_size=2,
         steps=2,
+        variant_steps=2,
         critic_steps=1,
         refine_steps=2,
         angles_deg=(5.0, 80.0),
@@ -131,6 +137,7 @@ PRESETS = {
         num_test=2_000,
         batch_size=6,
         steps=60_000,
+        variant_steps=60_000,
         critic_steps=5,
         learning_rate=2e-4,
         adversarial_weight=1.0,

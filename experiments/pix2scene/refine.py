@@ -17,12 +17,14 @@ from experiments.pix2scene.data import in_parts, known_cameras
 from experiments.pix2scene.evaluate import square_errors
 from experiments.pix2scene.networks import FIT, decode
 from ivg.data.room_views import ALBEDO, SceneViews
+from ivg.energy.pixel import pyramid
 from ivg.refine.gradient import EnergyFn, gradient_refiner
 from ivg.refine.refiner import refine
 from ivg.render.surfel import render_surfels
 from ivg.typing import Array, PyTree
 
-_LIMIT = 0.05  # difference of colours beyond which an error counts linearly
+_LIMIT = 0.05  # difference of colours beyond which it counts linearly, full size
+_NUM_SIZES = 4  # at which pictures are compared, each half the one before
 
 
 class Seen(NamedTuple):
@@ -59,10 +61,11 @@ def picture_energies(config: Config, params: PyTree, z: Array, seen: Seen) -> Ar
       seen: `[B]`.
 
     Returns:
-      `[B]`: the Huber loss of colours, mean over the picture, in units of `_LIMIT`
-      squared, and the mean square distance of the latent from its encoding.
-      Differentiable in `z`. A pixel that an outline crosses must not count with the
-      square.
+      `[B]`: the Huber loss of colours, mean over the pictures of a pyramid, in units of
+      `_LIMIT`, which is halved with their sizes; and the mean square distance of the
+      latent from its encoding. Differentiable in `z`. A pixel that an outline crosses
+      must not count with the square, and a face that is too dark as a whole must count
+      more than what normals make up for pixel by pixel.
     """
     views = seen.views
     depth = decode(config, params, z, views.eye, views.label)
@@ -70,7 +73,9 @@ def picture_energies(config: Config, params: PyTree, z: Array, seen: Seen) -> Ar
     def error(depth, views):
         camera, lights = known_cameras(config, views)
         image, _ = render_surfels(depth, jnp.full(3, ALBEDO), camera, lights, fit=FIT)
-        return jnp.mean(optax.huber_loss((image - views.image) / _LIMIT))
+        wrong = pyramid(image - views.image, _NUM_SIZES)
+        units = (x * 2**level / _LIMIT for level, x in enumerate(wrong))
+        return sum(jnp.mean(optax.huber_loss(x)) for x in units) / _NUM_SIZES
 
     away = jnp.mean((z - seen.start) ** 2, -1)
     return jax.vmap(error)(depth, views) + config.refine_prior * away

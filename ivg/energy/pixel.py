@@ -102,6 +102,22 @@ def shrink(picture: Array) -> Array:
     return jnp.sum(taps * across, 0)
 
 
+def pyramid(picture: Array, num_levels: int) -> list[Array]:
+    """A picture at several sizes.
+
+    Args:
+      picture: `[H, W, C]`.
+      num_levels: sizes, each half the one before (static).
+
+    Returns:
+      The picture, and what `shrink` makes of it again and again.
+    """
+    levels = [picture]
+    for _ in range(num_levels - 1):
+        levels.append(shrink(levels[-1]))
+    return levels
+
+
 def pyramid_error(rendered: Array, observed: Array, num_levels: int = 3) -> Array:
     """Mean squared differences at several sizes, added.
 
@@ -113,11 +129,8 @@ def pyramid_error(rendered: Array, observed: Array, num_levels: int = 3) -> Arra
     Returns:
       `[]` energy; far apart, edges still pull on each other in the small pictures.
     """
-    total, pair = squared_error(rendered, observed), (rendered, observed)
-    for _ in range(num_levels - 1):
-        pair = tuple(shrink(picture) for picture in pair)
-        total = total + squared_error(*pair)
-    return total
+    pairs = zip(*(pyramid(x, num_levels) for x in (rendered, observed)), strict=True)
+    return sum(squared_error(*pair) for pair in pairs)
 
 
 def silhouette_energy(alpha: Array, mask: Array) -> Array:
@@ -139,6 +152,7 @@ def silhouette_energy(alpha: Array, mask: Array) -> Array:
 
 __all__ = [
     "blur",
+    "pyramid",
     "pyramid_error",
     "robust_negative_log_likelihood",
     "shrink",
