@@ -143,6 +143,6 @@ def run(config: Config, output: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    preset = flags.DEFINE_enum("preset", "cpu", list(PRESETS), "Size.")
+    preset = flags.DEFINE_enum("preset", "cpu", list(PRESETS), "smoke or cpu.")
     output = flags.DEFINE_string("output", "output", "Folder for the results.")
     run_command(lambda: run(PRESETS[preset.value], output.value))

@@ -21,8 +21,8 @@ def make_config(presets: Mapping[str, Config], preset: str, **changes) -> Config
       The dataclass.
 
     Raises:
-      InputError: for an unknown preset, or a number that is not positive (a seed may
-        be anything).
+      InputError: for an unknown preset, a number that is not positive (a seed may be
+        anything), or training steps that are no multiple of the field `chunk`.
     """
     if preset not in presets:
         raise InputError(f"--preset={preset}: name one of {', '.join(presets)}")
@@ -32,6 +32,9 @@ def make_config(presets: Mapping[str, Config], preset: str, **changes) -> Config
         for item in values:
             if name != "seed" and not isinstance(item, str) and not item > 0:
                 raise InputError(f"--{name}={item}: give a positive number")
+    chunk = getattr(presets[preset], "chunk", 1)
+    if given.get("steps", 0) % chunk:
+        raise InputError(f"--steps={given['steps']}: give a multiple of {chunk}")
     return dataclasses.replace(presets[preset], **given)  # pyright: ignore
 
 

@@ -132,9 +132,9 @@ def _unit(x, axis):
 def _safe_normalize_jvp(axis, primals, tangents):
     """`dn = (dx - n (n . dx)) / |x|`: cheaper than what JAX derives."""
     unit, per_norm = _unit(primals[0], axis)
-    turn = tangents[0] * per_norm
-    along = sum(jnp.unstack(unit * turn, axis=axis))
-    return unit, turn - unit * jnp.expand_dims(along, axis)
+    change = tangents[0] * per_norm
+    along = sum(jnp.unstack(unit * change, axis=axis))
+    return unit, change - unit * jnp.expand_dims(along, axis)
 
 
 def dot(a: Array, b: Array) -> Array:
@@ -148,6 +148,19 @@ def dot(a: Array, b: Array) -> Array:
       `[...]`.
     """
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def spread(vector: Array, like: Array) -> Array:
+    """One vector as an array of vectors whose components come first.
+
+    Args:
+      vector: `[C]`.
+      like: `[C, ...]`, of which the number of axes counts.
+
+    Returns:
+      `[C, 1, ...]`, broadcastable with `like`.
+    """
+    return vector.reshape(-1, *[1] * (like.ndim - 1))
 
 
 def safe_atan2(y: Array, x: Array) -> Array:
@@ -177,3 +190,17 @@ def wrap_angle(angle_rad: Array) -> Array:
       `[...]` radians; the gradient is one almost everywhere.
     """
     return (angle_rad + jnp.pi) % (2 * jnp.pi) - jnp.pi
+
+
+__all__ = [
+    "dot",
+    "matmul",
+    "safe_atan2",
+    "safe_divide",
+    "safe_norm",
+    "safe_normalize",
+    "safe_sqrt",
+    "spread",
+    "turn",
+    "wrap_angle",
+]

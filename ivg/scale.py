@@ -79,7 +79,9 @@ def scene_mesh() -> Mesh:
     return Mesh(np.array(jax.devices()), (SCENE,))
 
 
-def on_each_device(function: Callable[[PyTree, PyTree], PyTree], mesh: Mesh):
+def on_each_device(
+    function: Callable[[PyTree, PyTree], PyTree], mesh: Mesh
+) -> Callable[[PyTree, jax.Array, PyTree], PyTree]:
     """Compiles a function of one scene for a batch of scenes on every device.
 
     Args:

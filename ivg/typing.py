@@ -32,3 +32,6 @@ class Bounds:
     lower: PyTree
     upper: PyTree
     periodic: PyTree = struct.field(pytree_node=False)
+
+
+__all__ = ["Array", "Bounds", "PyTree"]

@@ -1,4 +1,4 @@
-"""The code of tutorial and how-to pages runs as it stands."""
+"""The code of README, tutorial and how-to pages runs as it stands."""
 
 import pathlib
 import re
@@ -6,7 +6,7 @@ import re
 import pytest
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
-PAGES = ["tutorial.md", "your_own_system.md"]
+PAGES = ["../README.md", "tutorial.md", "your_own_system.md"]
 PAGES += sorted(f"howto/{path.name}" for path in (DOCS / "howto").glob("*.md"))
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 

@@ -1,5 +1,7 @@
 """How many pixels surfels at the true depth get wrong, for each fit of normals.
 
+python tools/measure_surfel_fits.py
+
 Prints the table of docs/systems/pix2scene.md; a minute on two cores.
 """
 

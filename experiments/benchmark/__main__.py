@@ -13,12 +13,12 @@ _OUTPUT = flags.DEFINE_string("output", "output", "Folder for the results.")
 
 
 def _benchmark():
-    from experiments.benchmark.run import PRESETS, check_peers, run
+    from experiments.benchmark.run import PRESETS, check_peers, check_sizes, run
 
     config = make_config(
         PRESETS,
         _PRESET.value,
-        sizes=_SIZES.value and tuple(_SIZES.value),
+        sizes=None if _SIZES.value is None else check_sizes(_SIZES.value),
         peers=None if _PEERS.value is None else check_peers(_PEERS.value),
         rounds=_ROUNDS.value,
     )

@@ -20,6 +20,7 @@ from experiments.benchmark.scenes import (
     Soup,
 )
 from ivg.geometry.camera import (
+    Camera,
     homogeneous_px,
     look_at,
     pixel_centres,
@@ -36,6 +37,12 @@ Timed = dict[str, Callable[[], object]]
 OPTIONS = {"soft": {"num_layers": 8}, "layers": {"num_layers": 4}}
 
 
+def _camera(soup: Soup) -> Camera:
+    return look_at(
+        EYE, (0, 0, 0), height=soup.size, width=soup.size, fov_rad=np.deg2rad(FOV_DEG)
+    )
+
+
 def make_picture(soup: Soup, mode: str, **options) -> tuple[Callable, jax.Array]:
     """The picture of a scene as a function of its vertices.
 
@@ -49,9 +56,7 @@ def make_picture(soup: Soup, mode: str, **options) -> tuple[Callable, jax.Array]
     """
     mesh = make_mesh(soup.vertices, soup.faces)
     library = make_library({"soup": [mesh]})
-    camera = look_at(
-        EYE, (0, 0, 0), height=soup.size, width=soup.size, fov_rad=np.deg2rad(FOV_DEG)
-    )
+    camera = _camera(soup)
     lights = make_lights(AMBIENT, [LIGHT], [[DIFFUSE] * 3])
     scene = make_scene(
         library, make_nodes([0]), camera, albedo=ALBEDO, lights=lights,
@@ -99,9 +104,7 @@ def make_visibility(soup: Soup, num_layers: int = 1) -> Timed:
     Returns:
       `visibility`.
     """
-    camera = look_at(
-        EYE, (0, 0, 0), height=soup.size, width=soup.size, fov_rad=np.deg2rad(FOV_DEG)
-    )
+    camera = _camera(soup)
     vertices = homogeneous_px(camera, jnp.asarray(soup.vertices))
     faces, mask = jnp.asarray(soup.faces), jnp.ones(len(soup.faces), bool)
 
@@ -130,9 +133,7 @@ def make_embree(soup: Soup) -> Timed:
     import trimesh
     from trimesh.ray.ray_pyembree import RayMeshIntersector
 
-    camera = look_at(
-        EYE, (0, 0, 0), height=soup.size, width=soup.size, fov_rad=np.deg2rad(FOV_DEG)
-    )
+    camera = _camera(soup)
     pixels = pixel_centres(soup.size, soup.size).reshape(-1, 2)
     rays = np.asarray(ray_directions(camera, pixels), np.float64)
     origins = np.broadcast_to(np.asarray(camera.position, np.float64), rays.shape)
@@ -157,7 +158,7 @@ def make_deodr(soup: Soup) -> Timed:
     from deodr.differentiable_renderer import Camera, Scene3D
     from deodr.triangulated_mesh import ColoredTriMesh
 
-    view = look_at(EYE, (0, 0, 0), height=soup.size, width=soup.size)
+    view = _camera(soup)
     ahead = -np.array(EYE) / np.linalg.norm(EYE)
     right = np.cross(ahead, [0, 1, 0])
     right /= np.linalg.norm(right)

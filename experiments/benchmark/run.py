@@ -12,7 +12,8 @@ import numpy as np
 from tqdm import tqdm
 
 from experiments.benchmark import contestants, scaling
-from experiments.benchmark.scenes import make_soup
+from experiments.benchmark.scenes import SUBDIVISIONS, make_soup
+from experiments.tables import markdown_table
 from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.io.errors import InputError
 from ivg.viz.plots import curves_png
@@ -70,6 +71,26 @@ def check_peers(names: Iterable[str]) -> tuple[str, ...]:
     return given
 
 
+def check_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
+    """Sides of pictures that there are scenes for.
+
+    Args:
+      sizes: pixels.
+
+    Returns:
+      The sides.
+
+    Raises:
+      InputError: for another one.
+    """
+    given = tuple(sizes)
+    for size in given:
+        if size not in SUBDIVISIONS:
+            known = ", ".join(map(str, SUBDIVISIONS))
+            raise InputError(f"--sizes={size}: name some of {known}")
+    return given
+
+
 def run(config: Config, output: str) -> dict[str, float]:
     """Times all contestants on all scenes.
 
@@ -81,7 +102,9 @@ def run(config: Config, output: str) -> dict[str, float]:
       `ratio_{peer}_forward_{size}` and `ratio_{peer}_forward_backward_{size}`, our
       antialiased time over theirs, `ratio_{peer}_hard_...` for the hard mode;
       `vmap_gain_64`, `reference_over_cpu_256`, `bytes_per_pixel_layer_512_k8` (soft)
-      and `surfel_128_ms`; and medians in milliseconds, `ms_{who}_{what}_{size}`.
+      and `_layers4`, `surfel_128_ms`, `ms_per_scene_{alone,in_eights,number}` and
+      `ms_visibility_256_k{layers}`; and medians in milliseconds,
+      `ms_{who}_{what}_{size}`.
 
     Raises:
       InputError: if the folder cannot be written.
@@ -208,22 +231,18 @@ def table(medians) -> str:
         "soft": "ivg, soft, 8 layers",
         "layers": "ivg, 4 layers",
     }
-    lines = [
-        "| median milliseconds | " + " | ".join(f"{s}²" for s in sizes) + " |",
-        "|---" * (len(sizes) + 1) + "|",
-    ]
+    cells = []
     for who, what in rows:
         values = (medians.get((who, what, s)) for s in sizes)
-        cells = " | ".join("" if v is None else f"{v:.2f}" for v in values)
-        label = names.get(who, who)
-        lines.append(f"| {label}: {what.replace('_', ' + ')} | {cells} |")
-    return "\n".join([*lines, "", f"Machine: {describe_machine()}.", ""])
+        label = f"{names.get(who, who)}: {what.replace('_', ' + ')}"
+        cells.append([label, *("" if v is None else f"{v:.2f}" for v in values)])
+    heads = ["median milliseconds", *(f"{s}²" for s in sizes)]
+    return f"{markdown_table(heads, cells)}\nMachine: {describe_machine()}.\n"
 
 
 def _growth_table(growth: dict[str, float]) -> str:
-    lines = ["| how it grows | |", "|---|---|"]
-    lines += [f"| `{name}` | {value:.3g} |" for name, value in growth.items()]
-    return "\n".join([*lines, ""])
+    rows = [[f"`{name}`", f"{value:.3g}"] for name, value in growth.items()]
+    return markdown_table(["how it grows", ""], rows)
 
 
 def _write(folder: Path, metrics, medians, growth) -> None:
@@ -243,4 +262,12 @@ def _write(folder: Path, metrics, medians, growth) -> None:
     write_json(folder / "metrics.json", metrics)
 
 
-__all__ = ["PRESETS", "Config", "check_peers", "describe_machine", "run", "table"]
+__all__ = [
+    "PRESETS",
+    "Config",
+    "check_peers",
+    "check_sizes",
+    "describe_machine",
+    "run",
+    "table",
+]

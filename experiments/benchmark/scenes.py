@@ -1,4 +1,4 @@
-"""The four benchmark scenes: six balls at random over a square ground.
+"""The benchmark scenes: six balls at random over a square ground.
 
 The camera stands at (0, 1.6, 3.2) and looks at the origin, with a vertical field of
 view of 50 degrees. From scene to scene picture and meshes grow.
@@ -13,7 +13,7 @@ EYE = (0.0, 1.6, 3.2)
 FOV_DEG = 50.0
 AMBIENT, DIFFUSE, ALBEDO = 0.3, 0.5, 0.5
 LIGHT = (0.5, 0.8, 0.3)
-SUBDIVISIONS = {64: 1, 128: 2, 256: 3, 512: 4, 1024: 4}  # by side of the picture
+SUBDIVISIONS = {64: 1, 128: 2, 256: 3, 512: 4, 1024: 4}  # of balls, by side
 
 
 class Soup(NamedTuple):

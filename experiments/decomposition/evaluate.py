@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.chunks import in_chunks
 from experiments.decomposition.config import VARIANTS, Config
 from experiments.decomposition.data import OBJECTS, Example, Problem
 from experiments.decomposition.train import inputs_of, model_of
-from experiments.lido.guesses import in_chunks
 from ivg.models.decomposition import object_changes
 from ivg.typing import PyTree
 

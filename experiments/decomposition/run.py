@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.chunks import in_chunks
 from experiments.decomposition.config import PRESETS, SHIPPED, VARIANTS, Config
 from experiments.decomposition.data import (
     Example,
@@ -26,8 +27,7 @@ from experiments.decomposition.figures import (
     top_views_png,
 )
 from experiments.decomposition.tables import decomposition_table
-from experiments.decomposition.train import model_of, train_variant
-from experiments.lido.guesses import in_chunks
+from experiments.decomposition.train import check_steps, model_of, train_variant
 from experiments.losses import write_losses
 from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.io.checkpoint import load_params
@@ -77,14 +77,15 @@ def run_training(config: Config, output: str) -> dict[str, float]:
     Args:
       config: sizes.
       output: folder for the checkpoints (`rgb`, `rgbd`), `training.json` and
-        `loss.png`.
+        `losses.png`.
 
     Returns:
       `loss_{rgb,rgbd}`, the last ones, in units of the squared noise.
 
     Raises:
-      InputError: if the folder cannot be written.
+      InputError: if the folder cannot be written, or for steps that cannot be made.
     """
+    check_steps(config)
     folder = pathlib.Path(check_writable_folder(output))
     make = maker_of(config, "train")
 
@@ -96,7 +97,7 @@ def run_training(config: Config, output: str) -> dict[str, float]:
         return jax.tree.map(jnp.asarray, examples)
 
     losses = {v: train_variant(config, v, make, data, folder) for v in VARIANTS}
-    write_losses(folder / "loss.png", losses, config.chunk)
+    write_losses(folder / "losses.png", losses, config.chunk)
     metrics = {f"loss_{name}": float(values[-1]) for name, values in losses.items()}
     write_json(folder / "training.json", metrics)
     return metrics

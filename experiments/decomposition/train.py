@@ -11,6 +11,7 @@ import optax
 from experiments.decomposition.config import VARIANTS, Config
 from experiments.decomposition.data import Example
 from ivg.io.checkpoint import save_params
+from ivg.io.errors import InputError
 from ivg.models.decomposition import (
     DecompositionInput,
     decomposition_loss,
@@ -129,6 +130,21 @@ def variant_loss(config: Config, variant: str) -> Callable:
     return loss
 
 
+def check_steps(config: Config) -> None:
+    """Refuses a number of training steps that cannot be made.
+
+    Args:
+      config: steps and warm-up.
+
+    Raises:
+      InputError: unless there are more steps than those of the warm-up.
+    """
+    if config.steps <= config.warmup:
+        raise InputError(
+            f"--steps={config.steps}: give more than {config.warmup}, the warm-up"
+        )
+
+
 def train_variant(
     config: Config,
     variant: str,
@@ -170,6 +186,7 @@ def train_variant(
 
 __all__ = [
     "batch_maker",
+    "check_steps",
     "inputs_of",
     "mirror",
     "model_of",

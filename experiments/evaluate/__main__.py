@@ -8,7 +8,9 @@ from experiments.presets import make_config
 from ivg.io.errors import InputError, one_line
 from ivg.scale import start_devices
 
-_SYSTEM = flags.DEFINE_string("system", None, "lido, gradient, refine_tabletop, ...")
+_SYSTEM = flags.DEFINE_string(
+    "system", None, "lido, gradient, refine_tabletop or ige_pose."
+)
 _PRESET = flags.DEFINE_string("preset", "cpu", "smoke or cpu.")
 _OUTPUT = flags.DEFINE_string("output", "output", "Folder for the results.")
 _SEED = flags.DEFINE_integer("seed", None, "Seed of the scenes.")

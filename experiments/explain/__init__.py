@@ -1,0 +1,1 @@
+"""One picture in, an editable scene out."""

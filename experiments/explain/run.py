@@ -136,6 +136,11 @@ def _check(config: Config) -> None:
         raise InputError(f"--min_score={config.min_score}: give 0 to 1")
     if (config.steps or 0) < 0:
         raise InputError(f"--steps={config.steps}: give zero or more")
+    if config.refiner == "simplex" and config.steps is not None:
+        raise InputError(
+            f"--steps={config.steps}: simplex ends by itself; leave the flag out, or "
+            "name another --refiner"
+        )
     if config.fov_deg is not None and not 5 <= config.fov_deg <= 120:
         raise InputError(f"--fov_deg={config.fov_deg}: give 5 to 120 degrees")
 

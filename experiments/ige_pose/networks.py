@@ -1,5 +1,6 @@
 """The networks of the pose experiment: what they infer, and how they are kept."""
 
+import functools
 import pathlib
 from collections.abc import Callable
 
@@ -24,6 +25,7 @@ from ivg.typing import Array, PyTree
 _STEPS = 127  # of eight bits with a sign
 
 
+@functools.cache
 def start_network() -> Network:
     """The network of the first estimate.
 

@@ -264,13 +264,13 @@ def load_networks(config: Config, folder: str | pathlib.Path) -> dict[str, PyTre
     Raises:
       InputError: if one is missing, or of other widths.
     """
-    source = pathlib.Path(folder)
-    networks = {}
-    for name in SOURCES:
+    root, networks = pathlib.Path(folder), {}
+    for source in SOURCES:
         for num in config.unrolls:
-            path = source / f"ige{num}_{name}"
-            networks[path.name] = load_descent(path, config)
-        networks[f"base_{name}"] = load_base(source / f"base_{name}", *config.bases[-1])
+            name = f"ige{num}_{source}"
+            networks[name] = load_descent(root / name, config)
+        name = f"base_{source}"
+        networks[name] = load_base(root / name, *config.bases[-1])
     return networks
 
 

@@ -51,7 +51,6 @@ class Config:
       last_rate: share of the rate that is left at the end.
       statistics: batches whose statistics replace those of a batch after training.
       chunk: training steps between two looks at the loss.
-      views_at_once: views that a network sees at once in a test.
       num_shown: things in the contact sheet.
       view_px: side of its pictures.
     """
@@ -83,7 +82,6 @@ class Config:
     last_rate: float = 0.02
     statistics: int = 20
     chunk: int = 50
-    views_at_once: int = 8
     num_shown: int = 6
     view_px: int = 192
 

@@ -40,7 +40,6 @@ def grid_ious(run: Run, model: PyTree, views: Views, grids: str) -> np.ndarray:
     Returns:
       `[M]`.
     """
-
     rows = views.frustum if grids == "frustum" else views.world[views.thing]
     pairs = zip(views.pictures, rows, strict=True)
     return np.array([float(_iou(run(model, p), g)) for p, g in pairs])

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.chunks import in_chunks
 from experiments.iqtt.baselines import (
     baseline_network,
     baseline_scorer,
@@ -258,12 +259,7 @@ def score_all(score: Scorer, model: PyTree, pictures: np.ndarray) -> np.ndarray:
       `[Q, 3]`; the greatest is the choice.
     """
     run = jax.jit(lambda model, part: score(model, as_linear(part)))
-    size = min(_AT_ONCE, len(pictures))
-    scores = []
-    for first in range(0, len(pictures), size):
-        rows = np.minimum(np.arange(first, first + size), len(pictures) - 1)
-        scores.append(np.asarray(run(model, pictures[rows]))[: len(pictures) - first])
-    return np.concatenate(scores)
+    return in_chunks(functools.partial(run, model), pictures, chunk=_AT_ONCE)
 
 
 def choices(

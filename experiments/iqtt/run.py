@@ -65,7 +65,7 @@ def run_training(config: Config, output: str) -> dict[str, float]:
         `training.json`, `errors.png` and `losses.png`.
 
     Returns:
-      `error_{labels}` of pix2scene's pictures and `loss_{baseline}_{labels}`, the last
+      `error_pix2scene_{labels}` of pictures and `loss_{baseline}_{labels}`, the last
       ones, and `valid_{model}`, the accuracies with questions that are not those of the
       test.
 

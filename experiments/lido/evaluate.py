@@ -12,8 +12,9 @@ import numpy as np
 from flax import struct
 from tqdm import tqdm
 
+from experiments.chunks import in_chunks
 from experiments.lido.config import Config
-from experiments.lido.guesses import Problems, in_chunks
+from experiments.lido.guesses import Problems
 from experiments.lido.store import read_tables, write_tables
 from ivg.colour import linear_from_srgb
 from ivg.energy.tabletop import display, tabletop_energy

@@ -250,8 +250,8 @@ def prediction_loss(prediction: Prediction, target: Prediction) -> Array:
 __all__ = [
     "Examples",
     "example_maker",
-    "median_errors",
     "examples_of_scene",
+    "median_errors",
     "near_truth",
     "network_inputs",
     "only_objects",

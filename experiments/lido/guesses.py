@@ -6,10 +6,10 @@ import jax
 import numpy as np
 from flax import struct
 
+from experiments.chunks import in_chunks
 from ivg.models.first_guess import GuessNetworks, first_guess
 from ivg.models.votes import Votes
 from ivg.scene.tabletop import OBJECT_FIELDS, Tabletop, contact_px, tabletop_camera
-from ivg.typing import PyTree
 
 PAIR_SHARE = 0.1  # of the width of the picture
 
@@ -57,26 +57,6 @@ def guess_maker(networks: GuessNetworks, params: dict, **options) -> Callable:
         return jax.lax.map(one, pictures)
 
     return guess
-
-
-def in_chunks(function: Callable, *arrays: PyTree, chunk: int = 50) -> PyTree:
-    """Applies a compiled function to parts of equal length of long arrays.
-
-    Args:
-      function: of pytrees with a leading axis.
-      *arrays: pytrees with a leading axis `[M]`.
-      chunk: length of a part; the last one is filled with its last row.
-
-    Returns:
-      What the function returns, joined, as NumPy arrays `[M]`.
-    """
-    total = len(jax.tree.leaves(arrays)[0])
-    chunk, parts = min(chunk, total), []
-    for start in range(0, total, chunk):
-        rows = np.minimum(np.arange(start, start + chunk), total - 1)
-        part = function(*jax.tree.map(lambda x, r=rows: np.asarray(x)[r], arrays))
-        parts.append(jax.tree.map(np.asarray, part))
-    return jax.tree.map(lambda *x: np.concatenate(x)[:total], *parts)
 
 
 def contact_points_px(tables: Tabletop, size_px: int) -> np.ndarray:
@@ -205,7 +185,6 @@ __all__ = [
     "Problems",
     "contact_points_px",
     "guess_maker",
-    "in_chunks",
     "in_order_of",
     "make_problems",
     "pair_objects",

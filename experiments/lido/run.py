@@ -6,6 +6,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
+from experiments.chunks import in_chunks
 from experiments.lido.config import PRESETS, Config
 from experiments.lido.evaluate import (
     Paths,
@@ -27,7 +28,6 @@ from experiments.lido.figures import (
 from experiments.lido.guesses import (
     Problems,
     guess_maker,
-    in_chunks,
     make_problems,
     precision_and_recall,
 )

@@ -138,6 +138,9 @@ def load_shifted(num: int) -> tuple[Tabletop, np.ndarray]:
 
     Returns:
       As `load_scenes`.
+
+    Raises:
+      InputError: if there are none.
     """
     files = sorted(SHIFTED.glob("*.png"))[:num]
     if not files:

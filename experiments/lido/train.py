@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from experiments.chunks import in_chunks
 from experiments.lido.config import Config
 from experiments.lido.examples import (
     Examples,
@@ -16,7 +17,7 @@ from experiments.lido.examples import (
     only_objects,
     prediction_loss,
 )
-from experiments.lido.guesses import Problems, in_chunks
+from experiments.lido.guesses import Problems
 from experiments.lido.networks import guess_networks, predictor_of, read_backbone
 from ivg.data.perturb import Perturbation
 from ivg.io.checkpoint import save_params

@@ -21,10 +21,11 @@ from experiments.lido.guesses import Problems, guess_maker, make_problems
 from experiments.lido.networks import load_trained
 from experiments.lido.scenes import load_scenes
 from experiments.lido.statistics import SETS, improvement
+from experiments.tables import markdown_table
 from ivg.colour import linear_from_srgb
 from ivg.energy.pixel import robust_negative_log_likelihood
 from ivg.energy.tabletop import tabletop_energy
-from ivg.io.atomic import check_writable_folder, write_atomic
+from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.metrics.tabletop import tabletop_errors
 from ivg.refine.scipy_baseline import Search
 from ivg.refine.tabletop_baseline import GBO, SIMPLEX, tabletop_minimizer
@@ -160,7 +161,7 @@ def run_tuning(config: Config, output: str, checkpoint: str) -> dict[str, float]
 
     Args:
       config: sizes.
-      output: folder for `tuning.md`.
+      output: folder for `tuning.md` and `tuning.json`.
       checkpoint: folder with `guess` and `predictor`.
 
     Returns:
@@ -189,6 +190,7 @@ def run_tuning(config: Config, output: str, checkpoint: str) -> dict[str, float]
         trials += ranked
         metrics[f"score_{name}"] = ranked[0].score
     write_atomic(folder / "tuning.md", tuning_table(trials))
+    write_json(folder / "tuning.json", metrics)
     return metrics
 
 
@@ -223,10 +225,10 @@ def tuning_table(trials: Sequence[Trial]) -> str:
         *(name.replace("_", " ") for name in SETS),
         "seconds per scene", "evaluations", "accepted",
     ]  # fmt: skip
-    lines = [heads, ["---"] * len(heads)]
+    rows = []
     for trial in trials:
         search = trial.setting.search
-        lines.append(
+        rows.append(
             [search.method, str(search.iterations), str(search.rounds)]
             + [f"{x:g}" for x in (search.step, trial.setting.sigma)]
             + [f"{trial.setting.reach:g}", f"{trial.score:.1f}"]
@@ -234,7 +236,7 @@ def tuning_table(trials: Sequence[Trial]) -> str:
             + [f"{trial.seconds_per_scene:.1f}", f"{trial.evaluations_per_scene:.0f}"]
             + [f"{trial.accepted_share:.2f}"]
         )
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return markdown_table(heads, rows)
 
 
 def _trial(setting: Setting, before: list, after: list, infos: list) -> Trial:

@@ -395,8 +395,8 @@ __all__ = [
     "once",
     "regressed",
     "save_network",
-    "trained_networks",
     "sizes_of",
+    "trained_networks",
     "unposed_aligner",
     "unposed_tokens",
 ]

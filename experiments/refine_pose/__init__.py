@@ -1,0 +1,1 @@
+"""Gauss-Newton beside first-order methods, on the pose of one object."""

@@ -26,6 +26,7 @@ from experiments.refine_pose.problem import (
     pose_error,
     sample_problem,
 )
+from experiments.tables import markdown_table
 from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.refine.gauss_newton import gauss_newton_refiner
 from ivg.refine.gradient import gradient_refiner
@@ -361,19 +362,21 @@ def table(metrics: dict[str, float]) -> str:
     Returns:
       Table with a row per method.
     """
-    lines = [
-        "| method | chosen setting | renders to a tenth of the error (median) "
-        "| scenes that get there | error left (median) |",
-        "|---|---|---|---|---|",
+    heads = [
+        "method", "chosen setting", "renders to a tenth of the error (median)",
+        "scenes that get there", "error left (median)",
+    ]  # fmt: skip
+    rows = [
+        [
+            name,
+            f"{metrics[f'rate_{name}']:g}",
+            f"{metrics[f'median_renders_{name}']:g}",
+            f"{100 * metrics[f'share_solved_{name}']:.0f} %",
+            f"{100 * metrics[f'median_final_{name}']:.2g} %",
+        ]
+        for name in METHODS
     ]
-    for name in METHODS:
-        lines.append(
-            f"| {name} | {metrics[f'rate_{name}']:g} "
-            f"| {metrics[f'median_renders_{name}']:g} "
-            f"| {100 * metrics[f'share_solved_{name}']:.0f} % "
-            f"| {100 * metrics[f'median_final_{name}']:.2g} % |"
-        )
-    return "\n".join(lines) + "\n"
+    return markdown_table(heads, rows)
 
 
 def _write(folder: Path, metrics, curves: dict[str, np.ndarray]) -> None:

@@ -1,0 +1,1 @@
+"""Errors of table-top latents before and after gradient refinement."""

@@ -9,6 +9,7 @@ import numpy as np
 import optax
 from tqdm import tqdm
 
+from experiments.tables import markdown_table
 from ivg.data.perturb import perturb_tabletop
 from ivg.data.tabletop import sample_tabletop
 from ivg.energy.tabletop import display, render_tabletop, tabletop_energy
@@ -164,18 +165,17 @@ def table(metrics: dict[str, float]) -> str:
     Returns:
       Table with a row per set of latents, beside the paper's initial errors.
     """
-    lines = [
-        "| latents | unit | initial (median) | refined (median) | lowered by "
-        "| paper's initial |",
-        "|---|---|---|---|---|---|",
-    ]
+    heads = [
+        "latents", "unit", "initial (median)", "refined (median)", "lowered by",
+        "paper's initial",
+    ]  # fmt: skip
+    rows = []
     for name, unit in UNITS.items():
         before, after = (metrics[f"median_{name}_{w}"] for w in ("initial", "final"))
-        lines.append(
-            f"| {name} | {unit} | {before:.4g} | {after:.4g} "
-            f"| {100 * (1 - after / before):.0f} % | {PAPER_INITIAL[name]} |"
-        )
-    return "\n".join(lines) + "\n"
+        lowered = f"{100 * (1 - after / before):.0f} %"
+        shown = [f"{before:.4g}", f"{after:.4g}", lowered, f"{PAPER_INITIAL[name]}"]
+        rows.append([name, unit, *shown])
+    return markdown_table(heads, rows)
 
 
 def _write(

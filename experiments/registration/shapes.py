@@ -318,6 +318,7 @@ __all__ = [
     "canonical_points",
     "decoder_shapes",
     "fit_decoders",
+    "held_out_meshes",
     "make_families",
     "make_instances",
     "parts_of_faces",
@@ -325,6 +326,5 @@ __all__ = [
     "point_index",
     "shape_points",
     "surface_points",
-    "held_out_meshes",
     "training_meshes",
 ]

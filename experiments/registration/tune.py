@@ -51,7 +51,7 @@ def run_tuning(config: Config, output: str, checkpoint: str) -> dict[str, float]
 
     Args:
       config: the settings that candidates replace one field of.
-      output: folder for `tune.md` and `tune.json`.
+      output: folder for `tuning.md` and `tuning.json`.
       checkpoint: folder with `shapes`, `unet` and `regressor`.
 
     Returns:
@@ -77,10 +77,9 @@ def run_tuning(config: Config, output: str, checkpoint: str) -> dict[str, float]
         ]
         found[f"{method} {mode} {value}"] = float(1e3 * np.mean(errors))
     rows = [[name, f"{mean:.2f}"] for name, mean in found.items()]
-    write_atomic(
-        folder / "tune.md", markdown_table(["candidate", "mean distance, mm"], rows)
-    )
-    write_json(folder / "tune.json", found)
+    table = markdown_table(["candidate", "mean distance, mm"], rows)
+    write_atomic(folder / "tuning.md", table)
+    write_json(folder / "tuning.json", found)
     return found
 
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from ivg.data.indoor_models import IndoorModels, category_range
 from ivg.geometry import rotation
+from ivg.numerics import matmul
 from ivg.scene.indoor import INDOOR_NAMES, Placement
 from ivg.typing import Array
 
@@ -54,7 +55,9 @@ class _Placed(NamedTuple):
     size: Array
 
 
-def sample_objects(key: Array, models: IndoorModels, weights: Array, num: int):
+def sample_objects(
+    key: Array, models: IndoorModels, weights: Array, num: int
+) -> tuple[Array, Array]:
     """Some models at random, with a size of each.
 
     Args:
@@ -176,8 +179,8 @@ def _at_wall(key, size, half) -> _Placed:
     azimuth = jax.random.randint(key_wall, (), 0, 4) * (jnp.pi / 2)
     right, front = _axes(azimuth)
     gap = jax.random.uniform(key_gap, minval=_GAP_M, maxval=0.08)
-    reach = jnp.abs(front) @ half - size[2] / 2 - gap
-    side = jnp.maximum(jnp.abs(right) @ half - size[0] / 2 - _GAP_M, 0)
+    reach = matmul(jnp.abs(front), half) - size[2] / 2 - gap
+    side = jnp.maximum(matmul(jnp.abs(right), half) - size[0] / 2 - _GAP_M, 0)
     along = side * jax.random.uniform(key_along, minval=-1.0, maxval=1.0)
     return _standing(along * right - reach * front, azimuth, size)
 
@@ -243,11 +246,11 @@ def boxes_overlap(a, b) -> Array:
     apart = b.position - a.position
     axes = jnp.stack([*_axes(a.azimuth), *_axes(b.azimuth)])
     reach = sum(
-        jnp.abs(axes @ axis) * extent / 2
+        jnp.abs(matmul(axes, axis)) * extent / 2
         for box in (a, b)
         for axis, extent in zip(_axes(box.azimuth), box.size[::2], strict=True)
     )
-    meets = jnp.all(jnp.abs(axes @ apart[::2]) < reach + 0.01)
+    meets = jnp.all(jnp.abs(matmul(axes, apart[::2])) < reach + 0.01)
     return meets & (jnp.abs(apart[1]) < (a.size[1] + b.size[1]) / 2 - 1e-3)
 
 

@@ -119,7 +119,8 @@ def room_scene(models: IndoorModels, room: Room, look: Look, camera: Camera) -> 
       camera: camera.
 
     Returns:
-      `Scene` of `K + 6` nodes; walls farther away than eight metres are left out.
+      `Scene` of `K + 6` nodes; without walls, floor and ceiling if the room is eight
+      metres high or more, as that of `sample_floating` is.
     """
     walls, sizes = _wall_nodes(room)
     n = room.mask.shape[0] + _NUM_WALLS

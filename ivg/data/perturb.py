@@ -91,7 +91,7 @@ def perturb_globals(
     Args:
       key: random key, consumed.
       truth: true latents.
-      spread: sizes of the errors.
+      spread: sizes of the errors. Those of `Perturbation()` if absent.
       draw: `(key, shape) -> [...]` errors in units of the spread.
 
     Returns:
@@ -133,7 +133,7 @@ def perturb_objects(
       key: random key, consumed.
       truth: true latents.
       table: latents whose camera sees the objects.
-      spread: sizes of the errors.
+      spread: sizes of the errors. Those of `Perturbation()` if absent.
       draw: `(key, shape) -> [...]` errors in units of the spread.
 
     Returns:

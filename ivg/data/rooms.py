@@ -37,10 +37,8 @@ def room_nodes(key: Array, library: MeshLibrary) -> Nodes:
     half = jax.random.uniform(key_size, (2,), minval=2.0, maxval=3.5)
     parts = [_walls(half), _things(key_things, half), _pictures(key_pictures, half)]
     position, scale, azimuth = (jnp.concatenate(x) for x in zip(*parts, strict=True))
-    names = ("box",) * 6 + tuple(
-        _FURNITURE[i % len(_FURNITURE)] for i in range(_NUM_FURNITURE)
-    )
-    names = names + ("box",) * _NUM_PICTURES
+    furniture = [_FURNITURE[i % len(_FURNITURE)] for i in range(_NUM_FURNITURE)]
+    names = ["box"] * 6 + furniture + ["box"] * _NUM_PICTURES
     shape = [library.class_names.index(name) for name in names]
     quaternion = jax.vmap(rotation.quaternion_from_azimuth)(azimuth)
     return make_nodes(

@@ -22,7 +22,6 @@ from ivg.numerics import safe_divide, safe_normalize, turn
 from ivg.scene.indoor import Detections, Placement, RoomPicture, place_points
 from ivg.typing import Array
 
-NUM_CHANNELS = 13
 DEPTH_M = 4.0
 ENLARGE = 1.1
 DEPTH, OWNED, KIND, NUMBER = 9, 10, 11, 12  # channels; before: sight, sRGB, normal
@@ -263,7 +262,6 @@ __all__ = [
     "KIND",
     "MODEL",
     "NUMBER",
-    "NUM_CHANNELS",
     "OWNED",
     "SEEN",
     "Sight",

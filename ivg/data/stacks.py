@@ -25,9 +25,7 @@ def sample_stack(key: Array, library: MeshLibrary, num_behind: int = 1) -> Stack
       `Stack` of `1 + num_behind` objects, the block first.
     """
     keys = iter(jax.random.split(key, 12))
-
-    def uniform(shape, low, high):
-        return jax.random.uniform(next(keys), shape, minval=low, maxval=high)
+    uniform = _uniform_of(keys)
 
     n = num_behind
     wide = _APART * (n - 1)
@@ -50,6 +48,13 @@ def sample_stack(key: Array, library: MeshLibrary, num_behind: int = 1) -> Stack
         ambient=uniform((), 0.3, 0.5),
         directional=uniform((), 0.5, 0.8),
         background=uniform((3,), 0.02, 0.5),
+    )
+
+
+def _uniform_of(keys):
+    """Uniform numbers, each time with the next of the keys."""
+    return lambda shape, low, high: jax.random.uniform(
+        next(keys), shape, minval=low, maxval=high
     )
 
 
@@ -117,9 +122,7 @@ def sample_pair(key: Array, library: MeshLibrary) -> Stack:
     where sizes and distances are not given.
     """
     keys = iter(jax.random.split(key, 16))
-
-    def uniform(shape, low, high):
-        return jax.random.uniform(next(keys), shape, minval=low, maxval=high)
+    uniform = _uniform_of(keys)
 
     block_size = uniform((3,), 0, 1) * jnp.array([0.02, 0.015, 0.015])
     block_size = block_size + jnp.array([0.045, 0.05, 0.025])

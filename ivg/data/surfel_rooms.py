@@ -104,8 +104,8 @@ def sample_room_scene(key: Array, library: MeshLibrary, kind: str) -> RoomScene:
       key: random key, consumed.
       library: `room_library(kind)`.
       kind: "box_translated" has a box that stands along the walls, "box" one that is
-        turned, "shape" a solid of a random class; "multiple" has up to four objects
-        of any class, which hardly touch.
+        turned, "shape" a solid of a random class; "multiple" has two to four
+        objects of any class, which hardly touch.
 
     Returns:
       `RoomScene`.

@@ -12,6 +12,7 @@ from flax import struct
 
 from ivg.colour import linear_from_srgb
 from ivg.geometry.camera import Camera, ray_directions
+from ivg.numerics import matmul
 from ivg.render.visibility import mesh_visibility
 from ivg.scene.graph import world_mesh
 from ivg.scene.library import MeshLibrary, first_shape
@@ -180,7 +181,7 @@ def rectangles_overlap(a: Array, b: Array) -> Array:
       `[]` bool.
     """
     axes = jnp.stack([a[1] - a[0], a[2] - a[1], b[1] - b[0], b[2] - b[1]])
-    on_a, on_b = a @ axes.T, b @ axes.T
+    on_a, on_b = matmul(a, axes.T), matmul(b, axes.T)
     apart = (on_a.max(0) < on_b.min(0)) | (on_b.max(0) < on_a.min(0))
     return ~jnp.any(apart)
 

@@ -232,14 +232,18 @@ def make_questions(
       `Questions`.
 
     Raises:
-      ValueError: for other distractors, or more questions than shapes.
+      ValueError: for other distractors, more questions than shapes, or fewer than
+        three shapes.
     """
     if distractors not in DISTRACTORS:
         raise ValueError(f"distractors must be of {DISTRACTORS}, got {distractors!r}")
-    if not num <= len(walks.count) or len(walks.count) < NUM_ANSWERS:
-        raise ValueError(f"{num} questions need as many shapes: {len(walks.count)}")
+    total = len(walks.count)
+    if total < max(num, NUM_ANSWERS):
+        raise ValueError(
+            f"{num} questions need as many shapes, {NUM_ANSWERS} at least, got {total}"
+        )
     rng, own = np.random.default_rng(seed), np.arange(num)
-    first, second = _others(rng, num, len(walks.count))
+    first, second = _others(rng, num, total)
     mirrors = np.zeros(num, bool)
     if distractors == "mirror":
         mirrors = is_chiral(Walks(*(x[:num] for x in walks)))

@@ -14,7 +14,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from ivg.data.tetris import MAX_CUBES, STEPS
+from ivg.data.tetris import STEPS
 from ivg.geometry import rotation
 from ivg.geometry.camera import Camera, make_camera
 from ivg.numerics import safe_norm
@@ -32,7 +32,6 @@ RADIUS_M = 0.6  # of the ball about a shape: it just fits into the view
 WALL_M = 1.9
 NEAR_M, FAR_M = DISTANCE_M - RADIUS_M, WALL_M
 ALBEDO = 0.8
-MAX_QUADS = 4 * MAX_CUBES + 2  # outer sides of cubes that hang together
 _SIDES = jnp.asarray(STEPS, jnp.int32)
 
 
@@ -56,7 +55,8 @@ def walk_mesh(cubes: Array, count: Array) -> Mesh:
     same = jnp.all(beyond[:, :, None] == cubes, -1) & real
     outer = (real[:, None] & ~jnp.any(same, -1)).reshape(-1)
     corners = (cubes[:, None, None] + _side_corners()).reshape(-1, 4, 3)
-    order = jnp.argsort(~outer, stable=True)[: 4 * len(cubes) + 2]
+    most = 4 * len(cubes) + 2  # outer sides of cubes that hang together
+    order = jnp.argsort(~outer, stable=True)[:most]
     corners, outer = corners[order], outer[order]
     normals = jnp.tile(_SIDES.astype(float), (len(cubes), 1))[order]
     return quads_mesh(_fit(corners, outer), normals, outer)
@@ -204,7 +204,6 @@ __all__ = [
     "DISTANCE_M",
     "FAR_M",
     "FOV_RAD",
-    "MAX_QUADS",
     "NEAR_M",
     "RADIUS_M",
     "WALL_M",

@@ -12,6 +12,7 @@ import numpy as np
 
 from ivg.colour import srgb_from_linear
 from ivg.geometry.camera import Camera, look_at
+from ivg.geometry.rotation import direction_from_azimuth_elevation
 from ivg.render.pipeline import render
 from ivg.scene.appearance import make_lights, make_material
 from ivg.scene.graph import Scene, make_nodes, make_scene
@@ -23,7 +24,6 @@ DISTANCE_M = math.sqrt(1 + 0.6**2)
 NEAR_M, FAR_M = DISTANCE_M - 0.5, DISTANCE_M + 0.5
 FOV_RAD = 2 * math.atan(16 / 35)  # 35 mm on a sensor of 32 mm
 ELEVATION_RAD = (math.radians(25.0), math.radians(30.0))
-NUM_TINTS = 3
 
 
 def sample_angles(key: Array) -> Array:
@@ -51,12 +51,7 @@ def view_camera(angles: Array, size_px: int) -> Camera:
     Returns:
       `Camera` at a distance of `DISTANCE_M`.
     """
-    azimuth, elevation = angles
-    flat = jnp.cos(elevation)
-    towards = jnp.stack(
-        [flat * jnp.sin(azimuth), jnp.sin(elevation), flat * jnp.cos(azimuth)]
-    )
-    eye = DISTANCE_M * towards
+    eye = DISTANCE_M * direction_from_azimuth_elevation(*angles)
     return look_at(
         eye, jnp.zeros(3), height=size_px, width=size_px, fov_rad=FOV_RAD, near=0.05
     )
@@ -151,7 +146,6 @@ __all__ = [
     "FAR_M",
     "FOV_RAD",
     "NEAR_M",
-    "NUM_TINTS",
     "pack_grid",
     "sample_angles",
     "sample_palette",

@@ -25,7 +25,9 @@ def feature_map(features: Array, highest: Array) -> Array:
     return jnp.mean(2 * features / highest - 1, -1)
 
 
-def make_feature_energy(extract: Callable[[Array], Array], highest: Array):
+def make_feature_energy(
+    extract: Callable[[Array], Array], highest: Array
+) -> Callable[[Array, Array], Array]:
     """Makes the mean squared difference of feature maps.
 
     Args:

@@ -32,7 +32,7 @@ def render_stack(stack: Stack, library: MeshLibrary, size_px: int, **options) ->
 
 def stack_energy(
     library: MeshLibrary, place: Callable[[Stack, PyTree], Stack], **options
-):
+) -> Callable[[PyTree, tuple[Array, Stack]], Array]:
     """Makes the mean squared difference of a picture and that of a moved stack.
 
     Args:

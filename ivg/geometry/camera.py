@@ -41,7 +41,7 @@ class Camera:
     width: int = struct.field(pytree_node=False)
 
 
-def focal_from_fov(fov_rad, size_px):
+def focal_from_fov(fov_rad, size_px) -> Array:
     """Focal length of a field of view: `size / (2 tan(fov / 2))`.
 
     Args:
@@ -246,8 +246,9 @@ def ray_planes(camera: Camera) -> Array:
     )
     y = jnp.arange(camera.height, dtype=dtype) + 0.5 - camera.principal_point_px[1]
     y = -y / camera.focal_px[1]
-    turn = rotation.matrix_from_quaternion(camera.quaternion)[:, :, None, None]
-    return turn[:, 0] * x + turn[:, 1] * y[:, None] - turn[:, 2]
+    axes = rotation.matrix_from_quaternion(camera.quaternion).T
+    right, up, back = axes[:, :, None, None]
+    return right * x + up * y[:, None] - back
 
 
 def pixel_centres(height: int, width: int) -> Array:

@@ -10,8 +10,11 @@ Source: Multi-SPARC, section 3 (d, phi, theta); the paper does not name its pole
 
 import jax.numpy as jnp
 
-from ivg.numerics import safe_atan2, safe_norm, safe_sqrt
+from ivg.geometry import rotation
+from ivg.numerics import safe_norm
 from ivg.typing import Array
+
+_FLIP = (1.0, 1.0, -1.0)  # azimuth begins at -z here, at +z in `rotation`
 
 
 def polar_from_position(position: Array) -> Array:
@@ -24,9 +27,9 @@ def polar_from_position(position: Array) -> Array:
       `[3]` distance in metres, azimuth in (-pi, pi] and elevation in [-pi/2, pi/2],
       radians. Differentiable; the slopes of the angles are zero at the poles.
     """
-    x, y, z = position
-    flat = safe_sqrt(x**2 + z**2)
-    return jnp.stack([safe_norm(position), safe_atan2(x, -z), safe_atan2(y, flat)])
+    flipped = position * jnp.array(_FLIP, position.dtype)
+    angles = rotation.azimuth_elevation_from_direction(flipped)
+    return jnp.stack([safe_norm(position), *angles])
 
 
 def position_from_polar(polar: Array) -> Array:
@@ -39,9 +42,8 @@ def position_from_polar(polar: Array) -> Array:
       `[3]` metres, in the frame of the camera. Differentiable.
     """
     distance, azimuth, elevation = polar
-    flat = jnp.cos(elevation)
-    direction = [flat * jnp.sin(azimuth), jnp.sin(elevation), -flat * jnp.cos(azimuth)]
-    return distance * jnp.stack(direction)
+    direction = rotation.direction_from_azimuth_elevation(azimuth, elevation)
+    return distance * direction * jnp.array(_FLIP, polar.dtype)
 
 
 __all__ = ["polar_from_position", "position_from_polar"]

@@ -73,8 +73,7 @@ def matrix_from_quaternion(a_from_b: Array) -> Array:
       a_from_b: `[4]` quaternion, wxyz; normalised here.
 
     Returns:
-      `[3, 3]` matrix with determinant one (zero matrix's neighbour, the
-      identity, for the zero quaternion).
+      `[3, 3]` matrix with determinant one; the identity for the zero quaternion.
     """
     w, x, y, z = safe_normalize(a_from_b)
     return jnp.stack(
@@ -235,7 +234,7 @@ def direction_from_azimuth_elevation(azimuth_rad: Array, elevation_rad: Array) -
 
 
 def azimuth_elevation_from_direction(direction: Array) -> tuple[Array, Array]:
-    """Azimuth and elevation of a direction; inverse of the function above.
+    """Azimuth and elevation; inverse of `direction_from_azimuth_elevation`.
 
     Args:
       direction: `[3]`, any length.
@@ -271,6 +270,7 @@ def nearest_rotation(matrix: Array) -> tuple[Array, Array]:
 
     Returns:
       `[3, 3]` the rotation `R` with the greatest `trace(R^T matrix)`, and that `[]`.
+      Gradients are not finite where two singular values are equal or zero.
 
     Source: Umeyama, Least-squares estimation of transformation parameters, PAMI 1991.
     """

@@ -27,7 +27,9 @@ class Transform:
     scale: Array
 
 
-def make_transform(position=(0.0, 0.0, 0.0), quaternion=rotation.IDENTITY, scale=1.0):
+def make_transform(
+    position=(0.0, 0.0, 0.0), quaternion=rotation.IDENTITY, scale=1.0
+) -> Transform:
     """A transform from plain numbers; the identity without arguments.
 
     Args:

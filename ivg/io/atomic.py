@@ -3,9 +3,7 @@
 import contextlib
 import json
 import os
-import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,37 +56,6 @@ def write_json(path: str | os.PathLike, data: Any) -> Path:
     return write_atomic(path, json.dumps(data, indent=2) + "\n")
 
 
-@contextlib.contextmanager
-def atomic_directory_writer(path: str | os.PathLike) -> Iterator[Path]:
-    """A folder that appears with all of its files at once.
-
-    Args:
-      path: the folder to make. An old one is replaced when the block ends well.
-
-    Yields:
-      A temporary folder beside it to write in. If the block raises, it is removed
-      and `path` stays as it was.
-
-    Raises:
-      InputError: if the place cannot be written or is taken by a file.
-    """
-    path = Path(path)
-    if path.exists() and not path.is_dir():
-        raise InputError(f"{str(path)!r} is a file: name a folder for the output")
-    parent = check_writable_folder(path.parent)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=parent))
-    temporary.chmod(0o755)
-    try:
-        yield temporary
-        old = temporary.with_name(temporary.name + ".old")
-        if path.exists():
-            os.replace(path, old)
-        os.replace(temporary, path)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
 def check_writable_folder(path: str | os.PathLike) -> Path:
     """Makes a folder if it is absent and tries to write in it.
 
@@ -123,7 +90,6 @@ def _reason(error: Exception) -> str:
 
 
 __all__ = [
-    "atomic_directory_writer",
     "check_writable_folder",
     "write_atomic",
     "write_json",

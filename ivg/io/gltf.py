@@ -26,7 +26,8 @@ from ivg.io.atomic import write_atomic
 from ivg.scene.graph import Scene, world_from_nodes
 from ivg.scene.tabletop import GROUND_CLASS
 
-GROUND_HALF_EXTENT_M = 2.0
+_GROUND_HALF_M = 2.0  # of what is left of the ground
+_FAR_M = 5 * _GROUND_HALF_M
 
 
 def save_glb(
@@ -53,9 +54,8 @@ def glb_bytes(scene: Scene, node_names: Sequence[str] | None = None) -> bytes:
     """A scene as the content of a GLB file.
 
     Each visible node becomes a mesh without padding, under a node with its local
-    transform. What reaches further than five times `GROUND_HALF_EXTENT_M` is ground:
-    it is cut to a square of that half extent (or more, if objects stand further
-    out) about the objects.
+    transform. What is more than 20 m wide is ground: it is cut to a square of 4 m (or
+    more, if objects stand further apart) about the objects.
 
     Args:
       scene: scene. A principal point off the middle of the image is not kept.
@@ -147,12 +147,11 @@ def _cut_ground(meshes: list[trimesh.Trimesh | None], world: np.ndarray) -> None
         for i, mesh in enumerate(meshes)
         if mesh is not None and len(mesh.faces)
     }
-    limit = 5 * GROUND_HALF_EXTENT_M
-    far = [i for i, c in corners.items() if np.ptp(c, axis=0).max() > 2 * limit]
+    far = [i for i, c in corners.items() if np.ptp(c, axis=0).max() > 2 * _FAR_M]
     near = [c for i, c in corners.items() if i not in far]
     around = np.concatenate(near) if near else np.zeros((1, 2))
     middle = (around.min(0) + around.max(0)) / 2
-    half = max(GROUND_HALF_EXTENT_M, 0.75 * np.ptp(around, axis=0).max())
+    half = max(_GROUND_HALF_M, 0.75 * np.ptp(around, axis=0).max())
     normals = np.array([[1, 0, 0], [-1, 0, 0], [0, 0, 1], [0, 0, -1]], float)
     origins = np.array([middle[0], 0, middle[1]]) - half * normals
     for i in far:

@@ -14,7 +14,7 @@ from ivg.io.errors import InputError, check_file, one_line
 from ivg.scene.mesh import Mesh, make_mesh
 
 SUFFIXES = (".glb", ".obj", ".ply", ".stl")
-CREASE_RAD = math.radians(30)
+_CREASE_RAD = math.radians(30)
 
 _Y_UP_FROM = {
     "y": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
@@ -210,7 +210,7 @@ def _with_creases(soup: _Soup) -> _Soup:
     places, welded = _weld(soup.vertices)
     corners = welded[soup.faces]
     mesh = trimesh.Trimesh(places, corners, process=False)
-    smooth = mesh.face_adjacency[mesh.face_adjacency_angles < CREASE_RAD]
+    smooth = mesh.face_adjacency[mesh.face_adjacency_angles < _CREASE_RAD]
     patch = trimesh.graph.connected_component_labels(smooth, len(corners))
     patch = np.repeat(patch, 3)
     _, group = np.unique(
@@ -245,6 +245,4 @@ def _on_contact_point(vertices: np.ndarray) -> np.ndarray:
     return vertices - [middle[0], low[1], middle[2]]
 
 
-__all__ = [
-    "load_mesh",
-]
+__all__ = ["SUFFIXES", "load_mesh"]

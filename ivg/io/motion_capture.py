@@ -141,7 +141,8 @@ def read_joint_archive(path: str | os.PathLike) -> Motions:
     if sequence.shape != shape[:1] or not whole or names.ndim != 1:
         raise InputError(f"{shown}: give each pose the row of its sequence_names")
     if sequence.min() < 0 or sequence.max() >= len(names):
-        raise InputError(f"{shown}: sequence {int(sequence.max())} has no name: add it")
+        wrong = sequence.min() if sequence.min() < 0 else sequence.max()
+        raise InputError(f"{shown}: sequence {int(wrong)} has no name: add it")
     rows = [known.index(name) for name in _CMU_NAMES]
     names = tuple(str(name) for name in names)
     subjects = tuple(Path(name).name.rpartition("_")[0] or name for name in names)

@@ -94,7 +94,9 @@ def read_weights(path: str | os.PathLike) -> dict[str, np.ndarray]:
     except InputError:
         raise
     except Exception as error:  # NumPy documents no list
-        raise InputError(f"{str(path)!r} is no .npz: {one_line(error)}") from None
+        raise InputError(
+            f"{str(path)!r} is no .npz ({one_line(error)}): write it with numpy.savez"
+        ) from None
 
 
 def read_pth(path: str | os.PathLike) -> dict[str, np.ndarray]:

@@ -60,7 +60,7 @@ def frame_names(folder: str | os.PathLike) -> list[str]:
         )
     names = [p.stem for p in colour.iterdir() if p.suffix.lower() in (".jpg", ".png")]
     if not names:
-        raise InputError(f"{str(colour)!r} has no .jpg files: write frames there")
+        raise InputError(f"{str(colour)!r} has no .jpg or .png files: write some there")
     return sorted(names, key=lambda n: (int(n) if n.isdigit() else -1, n))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ivg.geometry import rotation
 from ivg.geometry.camera import project
-from ivg.numerics import safe_divide, wrap_angle
+from ivg.numerics import matmul, safe_divide, wrap_angle
 from ivg.scene.tabletop import Tabletop, contact_px, tabletop_camera
 from ivg.typing import Array
 
@@ -117,7 +117,7 @@ def lighting_error(estimate: Tabletop, truth: Tabletop) -> Array:
         towards = rotation.direction_from_azimuth_elevation(
             latents.light_azimuth_rad, latents.light_elevation_rad
         )
-        far = latents.directional * jnp.maximum(points @ towards, 0)
+        far = latents.directional * jnp.maximum(matmul(points, towards), 0)
         light = latents.ambient + far
         return safe_divide(light, jnp.mean(light), fallback=1.0)
 

@@ -20,7 +20,6 @@ from ivg.numerics import safe_divide
 from ivg.typing import Array
 
 NUM_LAYERS = 2
-NUM_PICTURES = 2 + NUM_LAYERS
 DEPTH_UNIT_M = 0.25
 GAIN = 5.0  # of the difference of features
 LARGEST_CHANGE = 2.0  # of an observed depth, in units of the outputs
@@ -202,7 +201,6 @@ __all__ = [
     "JOINED",
     "LARGEST_CHANGE",
     "NUM_LAYERS",
-    "NUM_PICTURES",
     "DecompositionInput",
     "at_cells",
     "cell_weights",

@@ -160,5 +160,6 @@ __all__ = [
     "Dropout",
     "PatchHead",
     "drop_half",
+    "glorot_layer",
     "max_pool",
 ]

@@ -121,9 +121,13 @@ def _check_variants(sizes):
     }
     for name, values in allowed.items():
         if getattr(sizes, name) not in values:
-            raise ValueError(f"{name} must be one of {values}: {getattr(sizes, name)}")
+            got = getattr(sizes, name)
+            raise ValueError(f"{name} must be one of {values}, got {got!r}")
     if sizes.relations == "single" and "joint" in (sizes.encoding, sizes.decoding):
-        raise ValueError("objects that do not see each other are coded separately")
+        raise ValueError(
+            "single relations need separate encoding and decoding, got "
+            f"{sizes.encoding!r} and {sizes.decoding!r}"
+        )
 
 
 def init_encoder(key: Array, sizes: MultiSparcSizes) -> PyTree:

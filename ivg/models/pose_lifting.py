@@ -21,14 +21,13 @@ from flax import struct
 from ivg.geometry.distortion import project_normalized
 from ivg.models.layers import drop_half, glorot_layer
 from ivg.models.network import Network
+from ivg.models.normalization import EPSILON
 from ivg.numerics import matmul
 from ivg.scene.skeleton import INPUT_JOINTS, LEFT_HIP, OUTPUT_JOINTS, RIGHT_HIP
 from ivg.typing import Array, PyTree
 
 NUM_INPUT, NUM_OUTPUT = len(INPUT_JOINTS), len(OUTPUT_JOINTS)
 _NUM_PAIRS = tuple(n * (n - 1) // 2 for n in (NUM_INPUT + NUM_OUTPUT, NUM_OUTPUT))
-# Added to variances, as in Keras.
-_EPSILON = 1e-3
 # Poses begin a unit away: the loss knows no scale, and a negative one fits as well.
 _OUT_SCALE = 0.1
 # Squared distance of hips of poses a unit away is about 2e-3.
@@ -141,7 +140,7 @@ def _run_base(params, joints, key, by_batch):
         y = matmul(x, layer["kernel"])
         mean, deviation = jnp.zeros(y.shape[1:]), jnp.ones(y.shape[1:])
         if by_batch:
-            mean, deviation = jnp.mean(y, 0), jnp.sqrt(jnp.var(y, 0) + _EPSILON)
+            mean, deviation = jnp.mean(y, 0), jnp.sqrt(jnp.var(y, 0) + EPSILON)
         statistics.append((mean, deviation))
         y = jax.nn.relu((y - mean) / deviation * layer["scale"] + layer["offset"])
         y = y if keys[index] is None else drop_half(keys[index], y)

@@ -13,7 +13,7 @@ from flax import linen as nn
 
 from ivg.models.layers import Conv, Dropout, max_pool
 from ivg.models.network import Network, network_from_linen
-from ivg.models.tabletop_coding import Prediction
+from ivg.models.tabletop_coding import NUM_BINS, Prediction
 from ivg.typing import Array
 
 PATCH_SIZE = 64
@@ -74,7 +74,7 @@ class _Predictor(nn.Module):
         return Prediction(
             position=branch("position", 2),
             size=branch("size", 1)[:, 0],
-            azimuth=branch("azimuth", 360),
+            azimuth=branch("azimuth", NUM_BINS),
             lighting=branch("lighting", 5),
             camera=branch("camera", 2),
             colour=colour("colour"),

@@ -26,6 +26,7 @@ from ivg.typing import Array
 
 PICTURE_PX = 128
 GRID_SIDE = 32
+ENCODERS = ("mobilenet", "inception")
 _FIRST_SIDE = 4
 _EXAMPLE = jax.ShapeDtypeStruct((1, PICTURE_PX, PICTURE_PX, 3), jnp.float32)
 
@@ -114,12 +115,12 @@ def base_network(sizes: VoxelSizes = MOBILENET_SIZES) -> NormalizedNetwork:
 
 
 def _check(sizes: VoxelSizes) -> None:
-    if sizes.encoder not in ("mobilenet", "inception"):
-        raise ValueError(f"encoder must be mobilenet or inception: {sizes.encoder!r}")
+    if sizes.encoder not in ENCODERS:
+        raise ValueError(f"encoder must be one of {ENCODERS}, got {sizes.encoder!r}")
     if len(sizes.volume) != 4 or len(sizes.base) != 4:
-        raise ValueError(f"a 3D decoder needs four widths: {sizes}")
+        raise ValueError(f"a 3D decoder needs four widths, got {sizes}")
     if not 1 <= len(sizes.image) == len(sizes.depths) <= 6:
-        raise ValueError(f"image and depths must go together, six at most: {sizes}")
+        raise ValueError(f"image and depths go together, six at most, got {sizes}")
 
 
 def standardize(pictures: Array) -> Array:
@@ -330,6 +331,7 @@ class _TransposeConv(nn.Module):
 
 
 __all__ = [
+    "ENCODERS",
     "GRID_SIDE",
     "INCEPTION_SIZES",
     "MOBILENET_SIZES",

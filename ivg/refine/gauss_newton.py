@@ -182,7 +182,7 @@ def damped_step(local: NormalEquations, damping: Array, free: Array) -> Array:
 
 def _promise(local: NormalEquations, move: Array) -> Array:
     """By how much the energy falls if the residuals are linear."""
-    return -move @ (local.gradient + matmul(local.curvature, move) / 2)
+    return -matmul(move, local.gradient + matmul(local.curvature, move) / 2)
 
 
 def _adapt(state: GaussNewtonState, gain: Array, accepted: Array):

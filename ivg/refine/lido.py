@@ -23,7 +23,7 @@ from ivg.models.tabletop_coding import (
     opinions_of_table,
 )
 from ivg.models.votes import Votes, unanimous_votes, vote
-from ivg.numerics import safe_divide, wrap_angle
+from ivg.numerics import matmul, safe_divide, wrap_angle
 from ivg.refine.leaves import to_units
 from ivg.refine.refiner import Refiner
 from ivg.render.pipeline import render
@@ -72,13 +72,13 @@ def brightness_factors(
     """
     masks = jax.nn.one_hot(node_index.reshape(-1), num_nodes, dtype=rendered.dtype)
     pair = jnp.stack([observed.sum(-1).reshape(-1), rendered.sum(-1).reshape(-1)])
-    bright, drawn = pair @ masks
+    bright, drawn = matmul(pair, masks)
     return safe_divide(bright, drawn, fallback=1.0)
 
 
 def match_brightness(
     rendered: Array, observed: Array, node_index: Array, num_nodes: int
-):
+) -> Array:
     """The render with each element as bright as it is in the picture.
 
     The latents were made for a renderer with shadows; without them an element is too

@@ -30,6 +30,7 @@ from ivg.typing import Array
 
 NUM_UPDATES = 3
 FACTORS = ("sigmoid", "exp")
+FRAMES = ("camera", "box")
 PredictFn = Callable[[Array, Array, Array], Array]
 
 
@@ -97,7 +98,7 @@ def positive_factor(number: Array, factor: str = "sigmoid") -> Array:
     Source: Multi-SPARC, section 3, says a sigmoid; it alone could only shrink.
     """
     if factor not in FACTORS:
-        raise ValueError(f"factor must be one of {FACTORS}: {factor}")
+        raise ValueError(f"factor must be one of {FACTORS}, got {factor!r}")
     return 2 * jax.nn.sigmoid(number) if factor == "sigmoid" else jnp.exp(number)
 
 
@@ -241,7 +242,12 @@ def multi_sparc_refiner(
 
     Returns:
       `Refiner` that reports `score` `[A, N]`, the logit of the poses before the step.
+
+    Raises:
+      ValueError: for another frame; in a step, for another factor.
     """
+    if frame not in FRAMES:
+        raise ValueError(f"frame must be one of {FRAMES}, got {frame!r}")
 
     def init(params, observation):
         del params
@@ -298,6 +304,7 @@ def align(
 
 __all__ = [
     "FACTORS",
+    "FRAMES",
     "NUM_UPDATES",
     "Alignment",
     "Observation",

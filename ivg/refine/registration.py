@@ -218,9 +218,9 @@ def registration_refiner(
         rate = decay ** (step // interval)
         faster = jax.tree.map(lambda v, s: momentum * v + s, velocity, slope)
         moved = jax.tree.map(lambda x, r, v: x - rate * r * v, found, rates, faster)
-        is_rigid = step < num_rigid
-        has_turn = is_rigid | ((step - num_rigid) % pose_every == 0)
-        moves = Registered(~is_rigid, has_turn, has_turn)
+        is_joint = step >= num_rigid
+        has_turn = (step < num_rigid) | ((step - num_rigid) % pose_every == 0)
+        moves = Registered(is_joint, has_turn, has_turn)
         velocity = jax.tree.map(jnp.where, moves, faster, velocity)
         found = jax.tree.map(jnp.where, moves, moved, found)
         return velocity, found, {"energy": value}

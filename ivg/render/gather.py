@@ -4,7 +4,8 @@ A picture of `C` channels is kept as `C` planes here, so that arithmetic on it r
 over contiguous memory. `gather_planes` and `add_planes` are linear in their floats
 and each is made of the transpose of the other, so derivatives of any order and
 `vmap` need these two kernels only. Sums run in a fixed order on the CPU: the same
-inputs give the same bits.
+inputs give the same bits. Kernels read raw memory, so the public functions convert
+what has another type.
 """
 
 import functools
@@ -20,12 +21,12 @@ def gather_planes(table: Array, index: Array) -> Array:
 
     Args:
       table: `[R, C]` floats, or integers.
-      index: `[...]` int32 in [-1, R).
+      index: `[...]` integers in [-1, R).
 
     Returns:
       `[C, ...]` with `table[index[...], c]` in plane `c`. Linear in the table.
     """
-    planes = _gather.bind(table, index.reshape(-1))
+    planes = _gather.bind(table, index.reshape(-1).astype(jnp.int32))
     return planes.reshape(table.shape[1], *index.shape)
 
 
@@ -34,22 +35,22 @@ def add_planes(table: Array, planes: Array, index: Array) -> Array:
 
     Args:
       table: `[R, C]` floats.
-      planes: `[C, ...]` floats.
-      index: `[...]` int32 in [-1, R); entries at -1 are left out.
+      planes: `[C, ...]` floats, converted to the type of the table.
+      index: `[...]` integers in [-1, R); entries at -1 are left out.
 
     Returns:
       `[R, C]`. Linear in table and planes together. Done in place where nobody
       else needs the table.
     """
-    flat = planes.reshape(planes.shape[0], -1)
-    return _add.bind(table, flat, index.reshape(-1))
+    flat = planes.reshape(planes.shape[0], -1).astype(table.dtype)
+    return _add.bind(table, flat, index.reshape(-1).astype(jnp.int32))
 
 
 def list_places(index: Array, size: int) -> Array:
     """The first places of a list at which there is an index, not -1.
 
     Args:
-      index: `[P]` int32.
+      index: `[P]` integers.
       size: how many places to list.
 
     Returns:
@@ -59,6 +60,7 @@ def list_places(index: Array, size: int) -> Array:
     def plain(index):
         return jnp.nonzero(index >= 0, size=size, fill_value=-1)[0].astype(jnp.int32)
 
+    index = index.astype(jnp.int32)
     kernel = _kernel("places") if index.size and size else None
     return choose(plain, kernel and functools.partial(kernel, size=size), index)
 

@@ -11,7 +11,7 @@ import math
 
 import jax.numpy as jnp
 
-from ivg.numerics import matmul
+from ivg.numerics import matmul, spread
 from ivg.typing import Array
 
 # The cosine lobe over pi of each order: A_l / pi of the paper.
@@ -60,9 +60,7 @@ def environment_irradiance(environment: Array, normal: Array) -> Array:
     """
     basis = harmonics(normal)
     weight = environment * jnp.array(_LOBE, environment.dtype)[:, None]
-    total = sum(
-        weight[i].reshape(3, *[1] * (normal.ndim - 1)) * basis[i] for i in range(9)
-    )
+    total = sum(spread(w, normal) * b for w, b in zip(weight, basis, strict=True))
     return jnp.maximum(total, 0)
 
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-KERNEL_TYPES = (jnp.float32, jnp.float64, jnp.int32)
+_KERNEL_TYPES = (jnp.float32, jnp.float64, jnp.int32)
 
 
 @functools.cache
@@ -105,7 +105,7 @@ def make_linear(
         for _ in range(args[0].ndim - rank):
             one = jax.vmap(one)
         kernel = None
-        if args[0].dtype in KERNEL_TYPES and all(x.size for x in args):
+        if args[0].dtype in _KERNEL_TYPES and all(x.size for x in args):
             kernel = kernel_of()
         if kernel is not None:
             kernel = functools.partial(kernel, **options)

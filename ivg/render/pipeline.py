@@ -17,7 +17,7 @@ from ivg.render.surface import (
     surface_from_fragments,
 )
 from ivg.render.visibility import edge_visibility, mesh_visibility
-from ivg.scene.graph import Scene, world_mesh
+from ivg.scene.graph import Scene, node_of_rows, world_mesh
 from ivg.scene.mesh import Mesh
 from ivg.typing import Array
 
@@ -157,10 +157,10 @@ def _antialias(
 def _visible_edges(scene: Scene, mesh: Mesh, buffers: Buffers, backend: str | None):
     """The edges that one sees, as `antialias` takes them."""
     vertices = homogeneous_px(scene.camera, mesh.vertices)
+    nodes = node_of_rows(mesh.faces.shape[0], scene.nodes.mask.shape[0])
     edge_code = edge_visibility(
-        vertices, mesh.faces, _node_of_face(scene, mesh), mesh.edges, mesh.edge_sharp,
-        mesh.edge_mask, buffers.face_index[None], near=scene.camera.near,
-        backend=backend,
+        vertices, mesh.faces, nodes, mesh.edges, mesh.edge_sharp, mesh.edge_mask,
+        buffers.face_index[None], near=scene.camera.near, backend=backend,
     )  # fmt: skip
     return vertices, mesh.edges, edge_code
 
@@ -181,12 +181,6 @@ def _shade(scene: Scene, planes: MeshPlanes, index: Array, shader: Shader) -> Bu
         face_index=fragments.face_index[0],
         barycentrics=jnp.moveaxis(interpolate(planes.corners, fragments)[:, 0], 0, -1),
     )
-
-
-def _node_of_face(scene: Scene, mesh: Mesh) -> Array:
-    num_nodes = scene.nodes.mask.shape[0]
-    nodes = jnp.arange(num_nodes, dtype=jnp.int32)
-    return jnp.repeat(nodes, mesh.faces.shape[0] // num_nodes)
 
 
 __all__ = ["MODES", "Buffers", "render"]

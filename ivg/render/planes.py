@@ -23,12 +23,12 @@ def evaluate_planes(planes: Array, origin: Array, index: Array) -> Array:
       planes: `[F, A, 3]` slopes per pixel in x and y, and value at the origin.
       origin: `[F, 2]` pixels (x, y), near where the face is seen, so that steep
         functions stay precise. No gradient.
-      index: `[K, H, W]` int32 in [-1, F).
+      index: `[K, H, W]` integers in [-1, F).
 
     Returns:
       `[A, K, H, W]`, zero where the index is -1. Linear in the planes.
     """
-    return _evaluate.bind(planes, origin, index)
+    return _evaluate.bind(planes, *_as_kernels_read(origin, index, planes.dtype))
 
 
 def sum_planes(values: Array, origin: Array, index: Array) -> Array:
@@ -37,12 +37,17 @@ def sum_planes(values: Array, origin: Array, index: Array) -> Array:
     Args:
       values: `[A, K, H, W]`.
       origin: `[F, 2]` pixels (x, y). No gradient.
-      index: `[K, H, W]` int32 in [-1, F).
+      index: `[K, H, W]` integers in [-1, F).
 
     Returns:
       `[F, A, 3]`. Linear in the values.
     """
-    return _sum.bind(values, origin, index)
+    return _sum.bind(values, *_as_kernels_read(origin, index, values.dtype))
+
+
+def _as_kernels_read(origin, index, dtype):
+    """Kernels read raw memory, so nothing of another type may reach them."""
+    return origin.astype(dtype), index.astype(jnp.int32)
 
 
 def _offsets(origin, index, dtype):

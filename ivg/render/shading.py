@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 import jax.numpy as jnp
 
-from ivg.numerics import dot, safe_divide, safe_normalize
+from ivg.numerics import dot, safe_divide, safe_normalize, spread
 from ivg.render.harmonics import environment_irradiance
 from ivg.render.surface import Surface
 from ivg.scene.appearance import Lights
@@ -24,11 +24,6 @@ from ivg.typing import Array
 Shader = Callable[[Surface, Lights], Array]
 
 _LEAST_COSINE = 1e-6  # below, no highlight: its logarithm would have no gradient
-
-
-def _spread(vector: Array, like: Array) -> Array:
-    """`[3]` as `[3, 1, ...]`."""
-    return vector.reshape(3, *[1] * (like.ndim - 1))
 
 
 def direct_light(surface: Surface, lights: Lights) -> Iterator[tuple[Array, Array]]:
@@ -43,21 +38,30 @@ def direct_light(surface: Surface, lights: Lights) -> Iterator[tuple[Array, Arra
       `[3, ...]` irradiance over pi of a surface that faces it, after shadows.
     """
     num_far = lights.direction.shape[0]
-
-    def share(i):
-        visible = surface.light_visibility
-        return 1.0 if visible is None else visible[i]
-
     for i, (direction, strength) in enumerate(
         zip(lights.direction, lights.directional, strict=True)
     ):
-        yield direction, _spread(strength, surface.normal) * share(i)
+        yield direction, spread(strength, surface.normal) * light_share(surface, i)
     for i, (position, strength) in enumerate(
         zip(lights.position, lights.point, strict=True)
     ):
-        offset = _spread(position, surface.normal) - surface.position
-        fall = safe_divide(share(num_far + i), dot(offset, offset))
-        yield safe_normalize(offset, 0), _spread(strength, offset) * fall
+        offset = spread(position, surface.normal) - surface.position
+        fall = safe_divide(light_share(surface, num_far + i), dot(offset, offset))
+        yield safe_normalize(offset, 0), spread(strength, offset) * fall
+
+
+def light_share(surface: Surface, index: int) -> Array | float:
+    """How much of a light arrives, after shadows.
+
+    Args:
+      surface: surfaces.
+      index: of the light: far ones first, then point lights.
+
+    Returns:
+      `[...]` in [0, 1], or one if nothing casts a shadow.
+    """
+    visible = surface.light_visibility
+    return 1.0 if visible is None else visible[index]
 
 
 def indirect_light(surface: Surface, lights: Lights) -> Array:
@@ -70,7 +74,7 @@ def indirect_light(surface: Surface, lights: Lights) -> Array:
     Returns:
       `[3, ...]` ambient light and environment, irradiance over pi.
     """
-    ambient = _spread(lights.ambient, surface.normal)
+    ambient = spread(lights.ambient, surface.normal)
     if lights.environment is None:
         return jnp.broadcast_to(ambient, surface.normal.shape)
     return ambient + environment_irradiance(lights.environment, surface.normal)
@@ -167,6 +171,7 @@ __all__ = [
     "indirect_light",
     "irradiance",
     "lambert",
+    "light_share",
     "normal_colours",
     "phong",
 ]

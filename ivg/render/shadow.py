@@ -35,7 +35,7 @@ from ivg.render.shading import Shader
 from ivg.render.texture import sample_bilinear
 from ivg.render.visibility import edge_visibility, visibility
 from ivg.scene.appearance import Lights
-from ivg.scene.graph import Scene, world_mesh
+from ivg.scene.graph import Scene, node_of_rows, world_mesh
 from ivg.scene.mesh import Mesh
 from ivg.typing import Array
 
@@ -118,13 +118,13 @@ def make_shadow_maps(
 def _mask_nodes(mesh: Mesh, mask: Array) -> Mesh:
     """The mesh with some nodes hidden."""
 
-    def spread(values):
-        return values & jnp.repeat(mask, values.shape[0] // mask.shape[0])
+    def visible(values):
+        return values & mask[node_of_rows(values.shape[0], mask.shape[0])]
 
     return mesh.replace(
-        vertex_mask=spread(mesh.vertex_mask),
-        face_mask=spread(mesh.face_mask),
-        edge_mask=spread(mesh.edge_mask),
+        vertex_mask=visible(mesh.vertex_mask),
+        face_mask=visible(mesh.face_mask),
+        edge_mask=visible(mesh.edge_mask),
     )
 
 
@@ -231,9 +231,8 @@ def _moments(
     seen = index[0] >= 0
     height = jnp.where(seen, evaluate_planes(total, origin, index)[0, 0] - _CENTRE, 0)
     image = jnp.stack([seen.astype(height.dtype), height, height**2], -1)
-    node = jnp.arange(num_nodes, dtype=jnp.int32)
     code = edge_visibility(
-        vertices, mesh.faces, jnp.repeat(node, mesh.faces.shape[0] // num_nodes),
+        vertices, mesh.faces, node_of_rows(mesh.faces.shape[0], num_nodes),
         mesh.edges, mesh.edge_sharp, mesh.edge_mask, index, near=_NEAR,
         backend=backend,
     )  # fmt: skip

@@ -16,7 +16,7 @@ from ivg.render.fragments import (
 from ivg.render.gather import gather_planes
 from ivg.render.texture import make_mipmaps, sample_mipmapped
 from ivg.scene.appearance import Material
-from ivg.scene.graph import Scene
+from ivg.scene.graph import Scene, node_of_rows
 from ivg.scene.mesh import Mesh
 from ivg.typing import Array
 
@@ -221,9 +221,7 @@ def surface_at_vertices(scene: Scene, mesh: Mesh) -> Surface:
     Returns:
       `Surface` of `[V]` points.
     """
-    num_nodes = scene.nodes.mask.shape[0]
-    per_node = mesh.vertices.shape[0] // num_nodes
-    node_index = jnp.repeat(jnp.arange(num_nodes, dtype=jnp.int32), per_node)
+    node_index = node_of_rows(mesh.vertices.shape[0], scene.nodes.mask.shape[0])
     position, material = mesh.vertices.T, scene.material
     albedo = gather_planes(material.albedo, node_index)
     if material.vertex_colours is not None:

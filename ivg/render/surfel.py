@@ -31,8 +31,8 @@ import jax.numpy as jnp
 
 from ivg.geometry import rotation
 from ivg.geometry.camera import Camera, ray_planes
-from ivg.numerics import dot, safe_divide, safe_normalize, safe_sqrt
-from ivg.render.shading import Shader, irradiance
+from ivg.numerics import dot, safe_divide, safe_normalize, safe_sqrt, spread
+from ivg.render.shading import Shader, irradiance, light_share
 from ivg.render.surface import Surface
 from ivg.scene.appearance import Lights
 from ivg.typing import Array
@@ -110,7 +110,7 @@ def surfel_normals(depth: Array, camera: Camera, *, fit: str = "sphere") -> Arra
         slope = _slopes_of_sides(known, valid, camera)
     else:
         slope = _slopes(known, valid, camera, fit == "sphere")
-    x, y, _ = ray_planes(camera.replace(quaternion=jnp.array(rotation.IDENTITY)))
+    x, y = _own_rays(camera)
     across, up = camera.focal_px[0] * slope[0], camera.focal_px[1] * slope[1]
     normal = jnp.stack([across, up, 1 + across * x + up * y])
     turn = rotation.matrix_from_quaternion(camera.quaternion)[:, :, None, None]
@@ -126,6 +126,12 @@ def _known(depth: Array, camera: Camera, other: float) -> Array:
             f"got {depth.shape}"
         )
     return jnp.where(is_surface(depth, camera), depth, other)
+
+
+def _own_rays(camera: Camera) -> tuple[Array, Array]:
+    """`[H, W]` x and y of the rays `(x, y, -1)` in the frame of the camera."""
+    x, y, _ = ray_planes(camera.replace(quaternion=jnp.array(rotation.IDENTITY)))
+    return x, y
 
 
 def _slopes(depth: Array, valid: Array, camera: Camera, curved: bool) -> Array:
@@ -181,7 +187,7 @@ def _slope_along(depth: Array, valid: Array, focal: Array) -> Array:
 
 def _bend(rho: Array, ratio: Array, camera: Camera) -> Array:
     """`[8, H, W]`, `|Q_k|^2 / d_k` up to a factor common to all neighbours."""
-    x, y, _ = ray_planes(camera.replace(quaternion=jnp.array(rotation.IDENTITY)))
+    x, y = _own_rays(camera)
     steps = jnp.array(NEIGHBOURS, rho.dtype) / camera.focal_px
     i, j = steps[:, 0, None, None], steps[:, 1, None, None]
     bend = ((i - rho * x) ** 2 + (j - rho * y) ** 2 + rho**2) * ratio
@@ -237,6 +243,9 @@ def surfels_from_depth(
     Returns:
       `Surface` of `[H, W]` points without texture coordinates; node 0, or -1 for
       background.
+
+    Raises:
+      ValueError: for an unknown fit, or a depth map of another size than the image.
     """
     normal = surfel_normals(depth, camera, fit=fit)
     colour = jnp.moveaxis(jnp.broadcast_to(albedo, (*depth.shape, 3)), -1, 0)
@@ -269,22 +278,20 @@ def attenuated_lambert(attenuation=INVERSE_SQUARE) -> Shader:
 
     def shade(surface: Surface, lights: Lights) -> Array:
         none = lights.replace(position=lights.position[:0], point=lights.point[:0])
-        total = irradiance(surface, none)
-        for position, strength in zip(lights.position, lights.point, strict=True):
-            offset = _spread(position, total) - surface.position
+        total, num_far = irradiance(surface, none), lights.direction.shape[0]
+        for i, (position, strength) in enumerate(
+            zip(lights.position, lights.point, strict=True)
+        ):
+            offset = spread(position, total) - surface.position
             square = dot(offset, offset)
             distance = safe_sqrt(square)
             fading = distance * (constant + linear * distance + quadratic * square)
             cosine = jnp.maximum(dot(surface.normal, offset), 0)
-            total = total + _spread(strength, total) * safe_divide(cosine, fading)
+            light = spread(strength, total) * light_share(surface, num_far + i)
+            total = total + light * safe_divide(cosine, fading)
         return surface.albedo * total
 
     return shade
-
-
-def _spread(vector: Array, like: Array) -> Array:
-    """`[3]` as `[3, 1, ...]`."""
-    return vector.reshape(3, *[1] * (like.ndim - 1))
 
 
 def render_surfels(

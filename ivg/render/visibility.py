@@ -34,7 +34,12 @@ def _dispatch(name: str, backend: str | None, *args, **static):
     return kernel(*args) if backend == "cpu" else choose(reference, kernel, *args)
 
 
-def _check_arrays(vertices: Array, faces: Array, face_mask: Array) -> None:
+def _check_shape(name: str, array: Array, shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+
+
+def _check_triangles(vertices: Array, faces: Array) -> None:
     """Kernels read raw memory, so nothing of another layout may reach them."""
     if vertices.ndim != 2 or vertices.shape[1] != 3:
         raise ValueError(f"vertices must have shape [V, 3], got {vertices.shape}")
@@ -42,10 +47,19 @@ def _check_arrays(vertices: Array, faces: Array, face_mask: Array) -> None:
         raise ValueError(f"vertices must be float32 or float64, got {vertices.dtype}")
     if faces.ndim != 2 or faces.shape[1] != 3:
         raise ValueError(f"faces must have shape [F, 3], got {faces.shape}")
-    if face_mask.shape != faces.shape[:1]:
+
+
+def _check_edges(
+    edges: Array, edge_sharp: Array, edge_mask: Array, face_index: Array
+) -> None:
+    if edges.ndim != 2 or edges.shape[1] != 4:
+        raise ValueError(f"edges must have shape [E, 4], got {edges.shape}")
+    if face_index.ndim != 3:
         raise ValueError(
-            f"face_mask must have shape {faces.shape[:1]}, got {face_mask.shape}"
+            f"face_index must have shape [K, H, W], got {face_index.shape}"
         )
+    _check_shape("edge_sharp", edge_sharp, edges.shape[:1])
+    _check_shape("edge_mask", edge_mask, edges.shape[:1])
 
 
 def orientation(vertices: Array, faces: Array) -> Array:
@@ -106,7 +120,8 @@ def visibility(
     Source: Olano and Greer, Triangle scan conversion using 2D homogeneous
     coordinates, 1997: no face is clipped; the near plane is a fourth half plane.
     """
-    _check_arrays(vertices, faces, face_mask)
+    _check_triangles(vertices, faces)
+    _check_shape("face_mask", face_mask, faces.shape[:1])
     if cull not in CULLING:
         raise ValueError(f"cull must be one of {CULLING}, got {cull!r}")
     faces, face_mask = faces.astype(jnp.int32), face_mask.astype(bool)
@@ -179,14 +194,15 @@ def edge_visibility(
     Returns:
       `[2, H, W]` int32, -1 for none, else twice the edge index, plus one if the
       face beside the edge lies on the side of the second pixel. At `[0, y, x]`
-      stands the edge between the pixels
-      `(x, y)` and `(x + 1, y)`, at `[1, y, x]` between `(x, y)` and `(x, y + 1)`.
-      No gradient.
+      stands the edge between the pixels `(x, y)` and `(x + 1, y)`, at `[1, y, x]`
+      that between `(x, y)` and `(x, y + 1)`. No gradient.
 
     Raises:
       ValueError: for an unknown `backend`, or wrong shapes or types.
     """
-    _check_arrays(vertices, faces, faces[:, 0])
+    _check_triangles(vertices, faces)
+    _check_shape("face_group", face_group, faces.shape[:1])
+    _check_edges(edges, edge_sharp, edge_mask, face_index)
     faces, face_group, edges, face_index = (
         x.astype(jnp.int32) for x in (faces, face_group, edges, face_index)
     )
@@ -195,8 +211,7 @@ def edge_visibility(
     near = jax.lax.stop_gradient(jnp.asarray(near, vertices.dtype))
     return _dispatch(
         "visible_edges", backend, vertices, faces, face_group, edges, edge_sharp,
-        edge_mask, near,
-        face_index,
+        edge_mask, near, face_index,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from ivg.geometry import rotation
 from ivg.geometry.camera import Camera
 from ivg.geometry.transform import affine_from_trs, apply_affine
 from ivg.numerics import matmul, safe_normalize, turn
@@ -95,7 +96,7 @@ def make_nodes(
 
     return Nodes(
         position=rows(position, (0.0, 0.0, 0.0), 3),
-        quaternion=rows(quaternion, (1.0, 0.0, 0.0, 0.0), 4),
+        quaternion=rows(quaternion, rotation.IDENTITY, 4),
         scale=rows(scale, 1.0, 3),
         shape_id=shape_id,
         mask=jnp.ones(n, bool) if mask is None else jnp.asarray(mask, bool),
@@ -225,12 +226,26 @@ def world_mesh(scene: Scene) -> Mesh:
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), stacked)
 
 
+def node_of_rows(num_rows: int, num_nodes: int) -> Array:
+    """To which node the vertices, faces or edges of `world_mesh` belong.
+
+    Args:
+      num_rows: vertices, faces or edges of the mesh, padding included.
+      num_nodes: number `N` of nodes.
+
+    Returns:
+      `[num_rows]` int32.
+    """
+    return jnp.repeat(jnp.arange(num_nodes, dtype=jnp.int32), num_rows // num_nodes)
+
+
 __all__ = [
     "Nodes",
     "Scene",
     "is_mirror",
     "make_nodes",
     "make_scene",
+    "node_of_rows",
     "transform_normals",
     "world_from_nodes",
     "world_mesh",

@@ -83,7 +83,7 @@ def place_points(placement: Placement, points: Array) -> Array:
     Returns:
       `[..., 3]` metres. Differentiable.
 
-    Source: Multi-SPARC, section 3: `T + R (S * p)`.
+    Source: Multi-SPARC, section 3, `T + R (S * p)`.
     """
     turned = rotation.rotate(placement.quaternion, placement.size * points)
     return placement.position + turned

@@ -1,4 +1,4 @@
-"""Triangle meshes and the padded library that scenes draw their shapes from.
+"""Triangle meshes.
 
 A mesh is topology (faces, edges: integers, fixed) and vertex attributes (floats,
 differentiable). Faces are counter-clockwise seen from outside. Vertices that share

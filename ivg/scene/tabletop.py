@@ -201,8 +201,8 @@ def ground_position(latents: Tabletop, rays: Array) -> Array:
 
     Args:
       latents: latents, of which the height of the camera counts.
-      rays: `[..., 3]` directions from the camera, of any length. Those that do not
-        point down by a thousandth of their length are taken as if they did.
+      rays: `[..., 3]` directions from the camera. Those whose y is above -0.001 are
+        taken as if it were that, without gradient.
 
     Returns:
       `[..., 2]` x and z in metres.

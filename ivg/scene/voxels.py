@@ -122,7 +122,9 @@ def fill_between(grid: np.ndarray) -> np.ndarray:
     return filled
 
 
-def world_grid(mesh: Mesh, side: int, half_extent_m: float = HALF_EXTENT_M):
+def world_grid(
+    mesh: Mesh, side: int, half_extent_m: float = HALF_EXTENT_M
+) -> np.ndarray:
     """The voxels of a mesh in a cube about the origin.
 
     Args:
@@ -132,6 +134,9 @@ def world_grid(mesh: Mesh, side: int, half_extent_m: float = HALF_EXTENT_M):
 
     Returns:
       `[N, N, N]` bool along x, y and z.
+
+    Raises:
+      ValueError: if `side` is no power of two.
     """
     planes = np.linspace(-half_extent_m, half_extent_m, side + 1)
     return fill_between(touched_boxes(face_corners(mesh), (planes,) * 3))
@@ -173,7 +178,7 @@ def frustum_grid(
       camera.
 
     Raises:
-      ValueError: if a face reaches behind the camera.
+      ValueError: if a face reaches behind the camera, or `side` is no power of two.
 
     Source: IGE-Net, section 6.1 and 6.4. There, grids of the world are sampled at the
     middles of the cells; here faces are tested against the cells themselves.
@@ -183,7 +188,7 @@ def frustum_grid(
     return grid_of_places(places, used, frustum_planes(camera, near_m, far_m, side))
 
 
-def grid_of_places(places: np.ndarray, faces: np.ndarray, planes: Planes):
+def grid_of_places(places: np.ndarray, faces: np.ndarray, planes: Planes) -> np.ndarray:
     """`frustum_grid` of vertices that have been projected.
 
     Args:

@@ -118,7 +118,12 @@ def train(
 
     Returns:
       The last parameters, and `[num_steps / chunk]` mean losses.
+
+    Raises:
+      ValueError: if `num_steps` is no multiple of `chunk`, or more have been done.
     """
+    if num_steps % chunk:
+        raise ValueError(f"steps must be a multiple of {chunk}, got {num_steps}")
     state = start(params)
     keep = ocp.training.preservation_policies.LatestN(1)
     path = pathlib.Path(folder).absolute()
@@ -127,6 +132,8 @@ def train(
         if checkpoints.latest is not None:
             state = checkpoints.load(checkpoints.latest, state)
         done, losses = int(state.step), np.full(num_steps // chunk, np.nan)
+        if done > num_steps:
+            raise ValueError(f"{path} has {done} steps, more than {num_steps}")
         if done:
             losses[: done // chunk] = np.load(kept)[: done // chunk]
         data = make_data() if done < num_steps else None

@@ -26,7 +26,7 @@ def energy_plot_png(energies, *, log: bool = False) -> bytes:
       Content of a PNG file.
 
     Raises:
-      ValueError: if there is nothing to draw.
+      ValueError: if there is nothing to draw or a curve has another shape.
     """
     named = energies if isinstance(energies, Mapping) else {"": energies}
     return curves_png(named, x_label="step", y_label="energy", log=log)
@@ -48,7 +48,7 @@ def error_curves_png(
       Content of a PNG file.
 
     Raises:
-      ValueError: if there is nothing to draw.
+      ValueError: if there is nothing to draw or a curve has another shape.
     """
     return curves_png(curves, x_label=x_label, y_label=y_label, log=log)
 
@@ -126,7 +126,7 @@ def _draw(axes: Axes, name: str, values: np.ndarray, colour: str, dash: str) -> 
 __all__ = [
     "COLOURS",
     "curves_png",
-    "figure_png",
     "energy_plot_png",
     "error_curves_png",
+    "figure_png",
 ]

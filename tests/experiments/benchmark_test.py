@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from experiments.benchmark.run import PRESETS, check_peers, run
+from experiments.benchmark.run import PRESETS, check_peers, check_sizes, run
 from experiments.benchmark.scenes import make_soup
 from ivg.io.errors import InputError
 
@@ -31,6 +31,12 @@ def test_peer_gives_ratios(tmp_path):
     metrics = run(config, str(tmp_path))
     assert metrics["ratio_deodr_forward_64"] > 0
     assert metrics["ratio_deodr_hard_forward_backward_64"] > 0
+
+
+def test_unknown_size():
+    assert check_sizes([128, 64]) == (128, 64)
+    with pytest.raises(InputError, match="--sizes=100: name some of 64, 128"):
+        check_sizes([100])
 
 
 def test_unknown_peer():

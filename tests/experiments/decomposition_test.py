@@ -165,13 +165,6 @@ def test_errors_by_bin():
         np.testing.assert_allclose(found[f"error_mm_{name}"], value, atol=1e-6)
 
 
-def test_no_change_is_the_mean_of_each_bin():
-    truth = np.random.default_rng(0).uniform(-NOISE, NOISE, (20_000, 2))
-    found = depth_metrics({"no_change": 0 * truth}, truth, NOISE)
-    np.testing.assert_allclose(found["error_mm_no_change_small"], 1.25, atol=0.02)
-    np.testing.assert_allclose(found["error_mm_no_change_large"], 3.75, atol=0.02)
-
-
 def test_errors_of_what_hides_and_of_what_is_hidden():
     truth = np.array([[0.001, -0.004], [0.003, 0.002]])
     positions = np.zeros((2, 2, 3))
@@ -213,8 +206,15 @@ def test_training_then_evaluation(tmp_path):
             assert found[key] >= 0 and {f"{key}_{o}" for o in OBJECTS} <= found.keys()
         assert {f"error_mm_{row}_{name}" for name in ORDER} <= found.keys()
     assert json.loads((tmp_path / "metrics.json").read_text()).keys() == found.keys()
-    names = "table.md", "examples.png", "top_views.png", "loss.png"
+    names = "table.md", "examples.png", "top_views.png", "losses.png"
     assert all((tmp_path / name).stat().st_size for name in names)
+
+
+def test_steps_that_cannot_be_made(tmp_path):
+    config = dataclasses.replace(PRESETS["cpu"], steps=100)
+    with pytest.raises(InputError, match="--steps=100: give more than 100"):
+        run_training(config, str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_without_a_checkpoint_nothing_begins(tmp_path):

@@ -45,6 +45,7 @@ from experiments.iqtt.networks import (
 from experiments.iqtt.run import run_evaluation, run_questions, run_training
 from experiments.iqtt.tables import accuracy_table
 from experiments.iqtt.train import batch_maker, first_params
+from ivg.colour import srgb_from_linear
 from ivg.data.tetris import canonical_keys, mirror_cubes
 from ivg.data.tetris_views import FAR_M, NEAR_M
 from ivg.io.errors import InputError
@@ -128,7 +129,9 @@ def fake_questions(count=7, side=4):
 def test_drawn_questions():
     asked = fake_questions()
     pictures, answers = draw_questions(jax.random.key(0), asked, 6, 64)
-    codes = np.asarray(jnp.round(255 * srgb(pictures[:, :, 0, 0, 0]))).astype(int)
+    codes = np.asarray(
+        jnp.round(255 * srgb_from_linear(pictures[:, :, 0, 0, 0]))
+    ).astype(int)
     rows, places = codes // 10, codes % 10
     assert (rows == rows[:, :1]).all() and set(rows[:, 0]) == set(range(6))
     assert (places[:, 0] == 0).all() and (np.sort(places[:, 1:]) == [1, 2, 3]).all()
@@ -137,10 +140,8 @@ def test_drawn_questions():
     assert set(np.asarray(answers)) == {0, 1, 2}
 
 
-def srgb(linear):
-    return jnp.where(
-        linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, linear * 12.92
-    )
+def codes_of(linear):
+    return np.rint(255 * np.asarray(srgb_from_linear(linear))).astype(int)
 
 
 def test_contrastive_loss():
@@ -175,15 +176,25 @@ def test_batches(labels):
     draw = jax.jit(lambda key: batch_maker(CONFIG, labels)(key, asked))
     batches = [draw(jax.random.key(i)) for i in range(60)]
     assert batches[0].image.shape == (2, 4, 4, 3) and batches[0].view.shape == (2, 0)
-    codes = {int(c) for b in batches for c in np.rint(255 * srgb(b.image[:, 0, 0, 0]))}
+    codes = {
+        int(c)
+        for b in batches
+        for c in np.rint(255 * srgb_from_linear(b.image[:, 0, 0, 0]))
+    }
     assert codes == {10 * q + p for q in range(7) for p in range(4)}
     shown = jnp.stack([b.open[:, :, 0, 0, 0] for b in batches])
-    assert {int(c) // 10 for c in np.rint(255 * srgb(shown)).ravel()} == set(range(7))
+    assert {
+        int(c) // 10 for c in np.rint(255 * srgb_from_linear(shown)).ravel()
+    } == set(range(7))
     if not labels:
         assert batches[0].questions.shape[0] == 0
         return
     shown = jnp.stack([b.questions[:, :, 0, 0, 0] for b in batches])
-    assert {int(c) // 10 for c in np.rint(255 * srgb(shown)).ravel()} == {0, 1, 2}
+    assert set((codes_of(shown) // 10).ravel().tolist()) == {
+        0,
+        1,
+        2,
+    }
     share = np.mean([bool(b.is_labelled) for b in batches])
     assert abs(share - 1 / CONFIG.interval) < 0.25
 

@@ -7,7 +7,7 @@ import pytest
 
 from experiments.lido.evaluate import true_nodes
 from experiments.lido.examples import median_errors, uniform_draw
-from experiments.lido.guesses import in_chunks, pair_objects
+from experiments.lido.guesses import pair_objects
 from ivg.data.perturb import Perturbation, perturb_tabletop
 from ivg.data.tabletop import sample_tabletop
 from ivg.scene.shapes.families import tabletop_library
@@ -29,12 +29,6 @@ def test_nodes_are_those_of_the_guesses():
     nodes = true_nodes(index, pairs)
     np.testing.assert_array_equal(nodes[0], [[-1, 0], [3, 1]])
     np.testing.assert_array_equal(nodes[1], [[3, 3], [0, -2]])
-
-
-def test_chunks_join_to_the_whole():
-    values = np.arange(7.0)
-    found = in_chunks(lambda x: {"double": 2 * x}, values, chunk=3)
-    np.testing.assert_array_equal(found["double"], 2 * values)
 
 
 def test_errors_are_measured_in_the_terms_in_which_they_are_made():

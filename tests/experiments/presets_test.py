@@ -3,6 +3,7 @@
 import pytest
 
 from experiments.benchmark import run as benchmark
+from experiments.pix2scene import config as pix2scene
 from experiments.presets import make_config
 from experiments.refine_pose import run as refine_pose
 from experiments.refine_tabletop import run as refine_tabletop
@@ -35,6 +36,12 @@ def test_fields_are_replaced():
 def test_bad_values(preset, changes, message):
     with pytest.raises(InputError, match=message):
         make_config(refine_tabletop.PRESETS, preset, **changes)
+
+
+def test_steps_are_a_multiple_of_the_chunk():
+    assert make_config(pix2scene.PRESETS, "cpu", steps=100).steps == 100
+    with pytest.raises(InputError, match="--steps=70: give a multiple of 50"):
+        make_config(pix2scene.PRESETS, "cpu", steps=70)
 
 
 def test_bad_values_in_lists():

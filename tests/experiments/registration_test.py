@@ -39,7 +39,7 @@ def test_training_then_comparison(tmp_path, compile_quickly, monkeypatch):
     monkeypatch.setattr(tune, "candidates", lambda: [first["cpd"], first["joint"]])
     found = tune.run_tuning(CONFIG, str(tmp_path), str(tmp_path))
     assert len(found) == 2 and all(np.isfinite(x) for x in found.values())
-    assert (tmp_path / "tune.md").read_text().count("|") > 6
+    assert (tmp_path / "tuning.md").read_text().count("|") > 6
 
 
 def test_without_a_checkpoint_nothing_begins(tmp_path):

@@ -7,8 +7,8 @@ size: the bounding box is one across from corner to corner, about the origin.
 import numpy as np
 
 from ivg.scene.mesh import Mesh
-from ivg.scene.shapes.draws import latin_hypercube
-from ivg.scene.shapes.furniture import FURNITURE, Values
+from ivg.scene.shapes.draws import Values, latin_hypercube
+from ivg.scene.shapes.furniture import FURNITURE
 from ivg.scene.shapes.solids import mesh_from_parts
 from ivg.scene.shapes.vehicles import VEHICLES
 from ivg.scene.voxels import fit_unit

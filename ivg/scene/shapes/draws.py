@@ -1,12 +1,15 @@
-"""Random instances of a family that is a row of numbers within limits."""
+"""Random instances of a family: rows of numbers within limits."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
+Values = Mapping[str, float]
+Limits = Mapping[str, tuple[float, float]]
+
 
 def latin_hypercube(
-    rng: np.random.Generator, limits: Mapping[str, tuple[float, float]], count: int
+    rng: np.random.Generator, limits: Limits, count: int
 ) -> list[dict[str, float]]:
     """Instances spread evenly over the limits.
 
@@ -26,4 +29,4 @@ def latin_hypercube(
     return [{n: float(c[i]) for n, c in columns.items()} for i in range(count)]
 
 
-__all__ = ["latin_hypercube"]
+__all__ = ["Limits", "Values", "latin_hypercube"]

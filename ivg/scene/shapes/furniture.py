@@ -1,21 +1,22 @@
-"""Things of a house: bench, cabinet, chair, lamp, monitor, sofa, speaker, table, phone.
+"""Things of a house: furniture, a lamp, a monitor, a speaker and a telephone.
 
 A builder takes the numbers of an instance to its parts, y up and the front towards
-+z, of any size. Numbers named `kind` or `has_...` choose at one half.
++z, of any size. Numbers named `kind` or `has_...` choose between variants.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 
+from ivg.scene.shapes.draws import Limits, Values
 from ivg.scene.shapes.solids import Part, both, prism, rod, slab
 
-Values = Mapping[str, float]
 Builder = Callable[[Values], list[Part]]
-Limits = Mapping[str, tuple[float, float]]
 
 
-def _legs(x: float, z: float, height: float, thick: float, splay: float, tint=1):
+def _legs(
+    x: float, z: float, height: float, thick: float, splay: float, tint: int = 1
+) -> list[Part]:
     """Four legs from a seat or a top down to the ground."""
     legs = []
     for side in (-1, 1):
@@ -299,4 +300,4 @@ FURNITURE: dict[str, tuple[Builder, Limits]] = {
     ),
 }  # fmt: skip
 
-__all__ = ["FURNITURE", "Builder", "Limits", "Values"]
+__all__ = ["FURNITURE", "Builder"]

@@ -141,7 +141,9 @@ def mesh_from_distance(
     return make_mesh(vertices, faces, normals)
 
 
-def distance_gradient(distance: DistanceFn, points: np.ndarray, step: float):
+def distance_gradient(
+    distance: DistanceFn, points: np.ndarray, step: float
+) -> np.ndarray:
     """Central differences of a distance.
 
     Args:

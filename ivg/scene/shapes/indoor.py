@@ -11,8 +11,8 @@ import numpy as np
 from ivg.scene.indoor import INDOOR_NAMES
 from ivg.scene.mesh import Mesh
 from ivg.scene.shapes import indoor_parts as parts
-from ivg.scene.shapes.draws import latin_hypercube
-from ivg.scene.shapes.furniture import FURNITURE, Builder, Limits, Values
+from ivg.scene.shapes.draws import Limits, Values, latin_hypercube
+from ivg.scene.shapes.furniture import FURNITURE, Builder
 from ivg.scene.shapes.solids import mesh_from_parts
 
 _UNIT = (0.0, 1.0)

@@ -1,15 +1,15 @@
-"""Builders of what stands in rooms: bathtub, bed, bin, bookshelf, display, table.
+"""Builders of what stands in rooms and is not, or not alike, in `furniture`.
 
 A builder takes the numbers of an instance to its parts in metres, y up and the front
-towards +z. Numbers named `kind` or `has_...` choose between variants. The other
-builders are those of `ivg.scene.shapes.furniture`.
+towards +z. Numbers named `kind` or `has_...` choose between variants.
 """
 
 import math
 
 import numpy as np
 
-from ivg.scene.shapes.furniture import FURNITURE, Values
+from ivg.scene.shapes.draws import Values
+from ivg.scene.shapes.furniture import FURNITURE
 from ivg.scene.shapes.solids import Part, both, ellipse, loft, quad, rod, slab
 
 _ROUND_SIDES = 12

@@ -4,13 +4,13 @@ An instance is a row of numbers between the limits of its family; the middle of 
 is the canonical one. Every instance is meshed by itself: no two share vertices.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from ivg.scene.mesh import Mesh
-from ivg.scene.shapes.draws import latin_hypercube
+from ivg.scene.shapes.draws import Limits, Values, latin_hypercube
 from ivg.scene.shapes.implicit import (
     DistanceFn,
     capsule,
@@ -19,8 +19,6 @@ from ivg.scene.shapes.implicit import (
     rounded_cone,
     smooth_union,
 )
-
-Values = Mapping[str, float]
 
 
 class InstanceFamily(NamedTuple):
@@ -33,7 +31,7 @@ class InstanceFamily(NamedTuple):
       high: the opposite corner.
     """
 
-    limits: Mapping[str, tuple[float, float]]
+    limits: Limits
     solid: Callable[[Values], DistanceFn]
     low: tuple[float, float, float]
     high: tuple[float, float, float]
@@ -133,7 +131,7 @@ def _spray(v: Values) -> DistanceFn:
     )
 
 
-FAMILIES = {
+FAMILIES: dict[str, InstanceFamily] = {
     "bottle": InstanceFamily(
         {
             "height": (0.18, 0.28),

@@ -173,7 +173,9 @@ def slab(centre: Point, half: Point, tint: int = 0, top: float = 1.0) -> Part:
     return loft([low, quad(middle + up, (top * x, 0, 0), (0, 0, top * z))], tint)
 
 
-def beam(start: Point, end: Point, a: Point, b: Point, tint: int = 0, tip: float = 1.0):
+def beam(
+    start: Point, end: Point, a: Point, b: Point, tint: int = 0, tip: float = 1.0
+) -> Part:
     """A straight bar of rectangular section.
 
     Args:
@@ -214,7 +216,9 @@ def rod(
     return loft([ellipse(start, a, b), ellipse(end, tip * a, tip * b)], tint, True)
 
 
-def prism(outline: Sequence[Point], half_width: float, tint: int = 0, top=1.0) -> Part:
+def prism(
+    outline: Sequence[Point], half_width: float, tint: int = 0, top: float = 1.0
+) -> Part:
     """A profile, seen from the side, drawn out along x.
 
     Args:

@@ -343,6 +343,7 @@ __all__ = [
     "loft",
     "mesh_from_patches",
     "patch",
+    "patches_along",
     "settle",
     "tube",
 ]

@@ -11,9 +11,9 @@ BODY = (
     (0.25, 0.45), (0.17, 0.49), (0.06, 0.51), (0.045, 0.53), (0.07, 0.57), (0.03, 0.61),
 )  # fmt: skip
 # Distance from the axis, height and radius along the spout and along the handle.
-SPOUT = ((0.28, 0.14, 0.1), (0.42, 0.19, 0.07), (0.5, 0.31, 0.05), (0.58, 0.42, 0.045))
-HANDLE_RADIUS = 0.035
-SIDES = 20
+_SPOUT = ((0.28, 0.14, 0.1), (0.42, 0.19, 0.07), (0.5, 0.31, 0.05), (0.58, 0.42, 0.045))
+_HANDLE_RADIUS = 0.035
+_SIDES = 20
 
 
 def make_teapot() -> Mesh:
@@ -26,20 +26,20 @@ def make_teapot() -> Mesh:
 
 
 def _body() -> Part:
-    rings = [ellipse((0, y, 0), (r, 0, 0), (0, 0, r), SIDES) for r, y in BODY]
+    rings = [ellipse((0, y, 0), (r, 0, 0), (0, 0, r), _SIDES) for r, y in BODY]
     return loft(rings, smooth=True)
 
 
 def _spout() -> Part:
-    path = np.array([(0.0, y, z) for z, y, _ in SPOUT])
-    return _tube(path, [radius for *_, radius in SPOUT])
+    path = np.array([(0.0, y, z) for z, y, _ in _SPOUT])
+    return _tube(path, [radius for *_, radius in _SPOUT])
 
 
 def _handle() -> Part:
     """Half a ring behind the body."""
     turn = np.linspace(0.1, 0.9, 9) * np.pi
     places = [(0.0, 0.24 + 0.16 * np.cos(a), -0.3 - 0.28 * np.sin(a)) for a in turn]
-    return _tube(np.array(places), [HANDLE_RADIUS] * len(turn))
+    return _tube(np.array(places), [_HANDLE_RADIUS] * len(turn))
 
 
 def _tube(path: np.ndarray, radii) -> Part:
@@ -54,4 +54,4 @@ def _tube(path: np.ndarray, radii) -> Part:
     return loft(rings, smooth=True)
 
 
-__all__ = ["BODY", "HANDLE_RADIUS", "SIDES", "SPOUT", "make_teapot"]
+__all__ = ["BODY", "make_teapot"]

@@ -5,7 +5,8 @@ Builders as in `ivg.scene.shapes.furniture`.
 
 import numpy as np
 
-from ivg.scene.shapes.furniture import Builder, Limits, Values
+from ivg.scene.shapes.draws import Limits, Values
+from ivg.scene.shapes.furniture import Builder
 from ivg.scene.shapes.solids import (
     Part,
     beam,

@@ -39,7 +39,9 @@ def mesh_from_grid(
     return make_mesh(points, faces)
 
 
-def world_surface(values: np.ndarray, half_extent_m: float = HALF_EXTENT_M):
+def world_surface(
+    values: np.ndarray, half_extent_m: float = HALF_EXTENT_M
+) -> Mesh | None:
     """The surface of a grid in a cube about the origin.
 
     Args:
@@ -53,7 +55,9 @@ def world_surface(values: np.ndarray, half_extent_m: float = HALF_EXTENT_M):
     return mesh_from_grid(values, lambda cells: (2 * cells / side - 1) * half_extent_m)
 
 
-def frustum_surface(values: np.ndarray, camera: Camera, near_m: float, far_m: float):
+def frustum_surface(
+    values: np.ndarray, camera: Camera, near_m: float, far_m: float
+) -> Mesh | None:
     """The surface of a grid in the frustum of a camera.
 
     Args:
