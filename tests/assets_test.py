@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -21,8 +22,16 @@ SIZE = 128
 
 
 @pytest.fixture(scope="module")
-def library():
+def library(compile_quickly):
     return tabletop_library()
+
+
+@pytest.fixture(scope="module")
+def draw(library):
+    """Function of latents: what a screen shows of them, compiled once for all."""
+    options = {"height": SIZE, "width": SIZE, "fov_rad": math.radians(50)}
+    draw = jax.jit(lambda table: display(render_tabletop(table, library, **options)))
+    return lambda table: np.asarray(draw(jax.tree.map(np.asarray, table)))
 
 
 def test_the_readme_names_every_file():
@@ -62,24 +71,15 @@ def test_pictures_load_and_are_small(name, shape):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OBJECTS)
-def test_the_latents_explain_the_picture(name, library):
+def test_the_latents_explain_the_picture(name, library, draw):
     latents, fov_deg = load_tabletop(PICTURES / f"{name}.json", library)
     assert int(jnp.sum(latents.mask)) == OBJECTS[name]
     assert fov_deg == 50
     picture = resize_image(load_image(PICTURES / f"{name}.png"), SIZE, SIZE)
     picture = np.asarray(display(picture))
 
-    def rendered(table):
-        return np.asarray(
-            display(
-                render_tabletop(
-                    table, library, height=SIZE, width=SIZE, fov_rad=math.radians(50)
-                )
-            )
-        )
-
-    ours = rendered(latents)
-    empty = rendered(latents.replace(mask=jnp.zeros_like(latents.mask)))
+    ours = draw(latents)
+    empty = draw(latents.replace(mask=jnp.zeros_like(latents.mask)))
     covered = np.abs(ours - empty).max(-1) > 0.05
     for seen in (covered, ~covered):
         np.testing.assert_allclose(

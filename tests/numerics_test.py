@@ -8,6 +8,8 @@ from jax.test_util import check_grads
 
 from ivg import numerics
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 SCALES = (0.0, 1e-30, 1e-20, 1e-8, 1.0, 1e8, 1e20, 1e30)
 
 
@@ -89,6 +91,12 @@ def test_safe_atan2_presets():
         assert jnp.all(jnp.isfinite(part)) and part[0] == 0
 
 
+def test_spread():
+    like = jnp.zeros((3, 4, 5))
+    assert numerics.spread(jnp.arange(3.0), like).shape == (3, 1, 1)
+    assert numerics.spread(jnp.arange(3.0), like[:, 0, 0]).shape == (3,)
+
+
 def test_wrap_angle():
     turns = jnp.arange(-5, 6) * 2 * jnp.pi
     for angle in (-3.1, -1.0, 0.0, 2.0, 3.1):
@@ -105,11 +113,11 @@ def test_gradients():
         x, y = (jnp.asarray(rng.uniform(0.5, 2, (5, 3))) for _ in range(2))
         x = x * jnp.array([1, -1, 1])
         for function in (numerics.safe_norm, numerics.safe_normalize):
-            check_grads(function, (x,), order=2, modes=("fwd", "rev"))
+            check_grads(jax.jit(function), (x,), order=2, modes=("fwd", "rev"))
         for function in (numerics.safe_divide, numerics.safe_atan2, numerics.matmul):
             other = y.T if function is numerics.matmul else y
-            check_grads(function, (x, other), order=2, modes=("fwd", "rev"))
-        check_grads(numerics.safe_sqrt, (x**2,), order=2, modes=("fwd", "rev"))
+            check_grads(jax.jit(function), (x, other), order=2, modes=("fwd", "rev"))
+        check_grads(jax.jit(numerics.safe_sqrt), (x**2,), order=2, modes=("fwd", "rev"))
 
 
 @pytest.mark.parametrize("name", ["safe_norm", "safe_normalize", "safe_sqrt"])

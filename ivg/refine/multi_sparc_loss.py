@@ -119,13 +119,15 @@ def pose_from_correspondences(
       num_rounds: how often.
 
     Returns:
-      `Placement`; finite, also when nothing has weight.
+      `Placement`; finite, also when nothing has weight. Position and size have
+      gradients, with the rotation held; the rotation has none.
 
     Source: Gümeli et al., ROCA, CVPR 2022, section 3.4, which fits rotation and
     position for a size that a network says; Umeyama, PAMI 1991.
     """
     share = safe_divide(weights, jnp.sum(weights))
     centre = matmul(share, places)
+    low, high = jnp.maximum(size / 3, _LEAST_SIZE_M), size * 3
 
     def fit(_, size):
         turn, middle = _turn_onto(share, size * points, places - centre)
@@ -135,7 +137,6 @@ def pose_from_correspondences(
         found = safe_divide(wanted, reach)
         return jnp.clip(jnp.where(reach > 0, found, size), low, high)
 
-    low, high = jnp.maximum(size / 3, _LEAST_SIZE_M), size * 3
     size = jax.lax.fori_loop(0, num_rounds, fit, size)
     turn, middle = _turn_onto(share, size * points, places - centre)
     quaternion = rotation.quaternion_from_matrix(turn)
@@ -147,7 +148,8 @@ def _turn_onto(share, points, places):
     middle = matmul(share, points)
     to = matmul(share, places)
     covariance = matmul((share[:, None] * (places - to)).T, points - middle)
-    turn, _ = rotation.nearest_rotation(covariance)
+    # Its gradients are not finite for points on a line, or alike in two directions.
+    turn, _ = rotation.nearest_rotation(jax.lax.stop_gradient(covariance))
     return turn, to - matmul(turn, middle)
 
 

@@ -116,7 +116,8 @@ def rigid_model(*, has_scale: bool = True) -> MotionModel:
 
     Returns:
       `MotionModel` with parameters `(scale [], rotation [3, 3], translation [3])`:
-      points go to `scale * rotation @ point + translation`.
+      points go to `scale * rotation @ point + translation`. The scale is one where
+      all source points are in one place.
 
     Source: Fig. 2.
     """
@@ -126,7 +127,10 @@ def rigid_model(*, has_scale: bool = True) -> MotionModel:
         cross, centred, to, start = _centred(source, matches)
         rotation, reach = nearest_rotation(cross)
         spread = matches.weight @ jnp.sum(centred**2, 1)
-        scale = reach / spread if has_scale else jnp.ones(())
+        rounding = 1e-24 * (matches.weight @ jnp.sum(source**2, 1))
+        has_size = spread > rounding
+        scale = jnp.where(has_size, reach / jnp.where(has_size, spread, 1), 1)
+        scale = scale if has_scale else jnp.ones(())
         return scale, rotation, to - scale * rotation @ start
 
     def move(aux, source, params):
@@ -142,16 +146,17 @@ def affine_model() -> MotionModel:
     """A linear map and a translation.
 
     Returns:
-      `MotionModel` with parameters `(matrix [3, 3], translation [3])`.
+      `MotionModel` with parameters `(matrix [3, 3], translation [3])`. Directions
+      in which the source has no extent, as across a plane, go to zero.
 
-    Source: Fig. 3.
+    Source: Fig. 3, with the pseudoinverse.
     """
 
     def fit(aux, source, matches, sigma2):
         del aux, sigma2
         cross, centred, to, start = _centred(source, matches)
         spread = centred.T @ (matches.weight[:, None] * centred)
-        matrix = jnp.linalg.solve(spread, cross.T).T
+        matrix = cross @ jnp.linalg.pinv(spread, hermitian=True)
         return matrix, to - matrix @ start
 
     def move(aux, source, params):
@@ -299,8 +304,11 @@ def register_points(
       `Registration` of NumPy arrays.
 
     Raises:
-      ValueError: if a cloud is empty or has numbers that are not finite.
+      ValueError: if a cloud is empty or has numbers that are not finite, or if
+        `outliers` is not in [0, 1).
     """
+    if not 0 <= outliers < 1:
+        raise ValueError(f"outliers must be in [0, 1), got {outliers}")
     clouds = [np.asarray(points, np.float64) for points in (source, target)]
     for name, points in zip(("source", "target"), clouds, strict=True):
         if not len(points) or not np.isfinite(points).all():

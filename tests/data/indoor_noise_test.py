@@ -99,9 +99,7 @@ def test_noise_leaves_the_truth_alone(models, example):
 
 
 def test_a_field_is_smooth_and_of_a_deviation_near_one():
-    fields = jax.jit(
-        jax.vmap(lambda k: smooth_field(k, HEIGHT, WIDTH, 2)), static_argnums=()
-    )(keys(40))
+    fields = jax.jit(jax.vmap(lambda k: smooth_field(k, HEIGHT, WIDTH, 2)))(keys(40))
     assert 0.7 < float(fields.std()) < 1.3
     assert abs(float(fields.mean())) < 0.15
     step = np.abs(np.diff(fields, axis=2)).mean()

@@ -54,6 +54,11 @@ def floating(models):
     return jax.jit(lambda keys: jax.lax.map(sample, keys))
 
 
+@jax.jit
+def project_placed(camera, placement, points):
+    return project(camera, place_points(placement, points))
+
+
 @pytest.fixture(scope="module", params=["rooms", "pretraining"])
 def examples(request, views, floating):
     """Some examples: sixteen of rooms, eight for pre-training."""
@@ -62,6 +67,7 @@ def examples(request, views, floating):
         made = jax.tree.map(lambda x: x.reshape(16, *x.shape[2:]), made)
     else:
         made = floating(jax.random.split(jax.random.key(1), 8))
+    made = jax.tree.map(np.asarray, made)
     count = len(made.visible)
     return [jax.tree.map(lambda x, i=i: x[i], made) for i in range(count)]
 
@@ -212,8 +218,8 @@ def test_points_placed_by_the_true_pose_are_where_the_picture_has_them(examples)
         picture, found = row.picture, row.picture.detections
         for k in np.flatnonzero(found.present):
             one = jax.tree.map(lambda x, k=k: x[k], row.truth)
-            points = place_points(one, found.points[k])
-            pixels, depth = map(np.asarray, project(picture.camera, points))
+            seen = project_placed(picture.camera, one, found.points[k])
+            pixels, depth = map(np.asarray, seen)
             column, line = np.floor(pixels).astype(int).T
             is_in = (column >= 0) & (column < WIDTH) & (line >= 0) & (line < HEIGHT)
             column, line, depth = column[is_in], line[is_in], depth[is_in]

@@ -23,6 +23,8 @@ from ivg.render.pipeline import render
 from ivg.scene.shapes.families import tabletop_library
 from ivg.scene.tabletop import scene_from_tabletop, tabletop_lights
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 SIZE = 64
 LIBRARY = tabletop_library()
 AROUND = Surroundings(
@@ -77,9 +79,14 @@ def pictures():
     )))  # fmt: skip
 
 
+@functools.cache
 def nodes():
-    scene = scene_from_tabletop(table(), LIBRARY, height=SIZE, width=SIZE)
-    return np.asarray(render(scene, mode="hard").object_index)
+    @jax.jit
+    def look(latents):
+        scene = scene_from_tabletop(latents, LIBRARY, height=SIZE, width=SIZE)
+        return render(scene, mode="hard").object_index
+
+    return np.asarray(look(table()))
 
 
 @pytest.mark.slow
@@ -131,11 +138,15 @@ def test_a_light_with_an_area_is_as_strong_and_centred():
 
 
 def test_looks_are_varied_and_in_range():
-    looks = jax.vmap(lambda k: sample_look(k, 5, AROUND))(
-        jax.random.split(jax.random.key(0), 64)
-    )
+    sample = jax.jit(jax.vmap(lambda k: sample_look(k, 5, AROUND)))
+    looks = sample(jax.random.split(jax.random.key(0), 64))
     assert set(np.unique(looks.texture)) == {-1, 0, 1}
     assert 0.3 < (np.asarray(looks.specular) > 0).mean() < 0.7
     assert (np.asarray(looks.light_radius) > 0).all()
-    scene = rich_scene(table(), plain_look(), LIBRARY, AROUND, height=SIZE, width=SIZE)
+    scene = jax.eval_shape(
+        lambda look: rich_scene(
+            table(), look, LIBRARY, AROUND, height=SIZE, width=SIZE
+        ),
+        plain_look(),
+    )
     assert scene.material.textures.shape == (5, 8, 8, 3)

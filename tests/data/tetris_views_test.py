@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import trimesh
 
-from ivg.data.tetris import ROTATIONS, Walks, unique_walks
+from ivg.data.tetris import MAX_CUBES, ROTATIONS, Walks, unique_walks
 from ivg.data.tetris_views import (
     ALBEDO,
     DISTANCE_M,
     FAR_M,
-    MAX_QUADS,
     NEAR_M,
     RADIUS_M,
     WALL_M,
@@ -49,7 +48,7 @@ def shown_mesh(mesh):
 def test_mesh(index):
     cubes, count = WALKS.cubes[index], WALKS.count[index]
     mesh = walk_mesh(jnp.asarray(cubes), count)
-    assert mesh.faces.shape == (2 * MAX_QUADS, 3)
+    assert mesh.faces.shape == (2 * (4 * MAX_CUBES + 2), 3)
     places = {tuple(cube) for cube in cubes[:count].tolist()}
     steps = [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)]
     free = sum(
@@ -68,7 +67,6 @@ def test_mesh(index):
 
 
 def test_padding_does_not_matter():
-    cubes, count = jnp.asarray(WALKS.cubes[0]), WALKS.count[0]
     row = np.flatnonzero(WALKS.count < 15)[0]
     cubes, count = jnp.asarray(WALKS.cubes[row]), WALKS.count[row]
     other = cubes.at[count:].set(7)

@@ -1,5 +1,7 @@
 """Hidden objects: without a gradient in a picture, with one in the aggregate."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,11 +22,17 @@ def problem():
     return library, truth, estimate, render_stack(truth, library, SIZE)
 
 
-def slope(problem, **options):
+@pytest.fixture(scope="module")
+def slope(problem):
+    """Function of the options of `render`; each is compiled once."""
     library, _, estimate, picture = problem
-    energy = stack_energy(library, with_depths, **options)
-    derive = jax.jit(jax.grad(energy))
-    return np.asarray(derive(depths_of(estimate), (picture, estimate)))
+
+    @functools.cache
+    def derive(**options):
+        energy = jax.jit(jax.grad(stack_energy(library, with_depths, **options)))
+        return np.asarray(energy(depths_of(estimate), (picture, estimate)))
+
+    return derive
 
 
 def test_the_truth_explains_the_picture(problem):
@@ -33,14 +41,14 @@ def test_the_truth_explains_the_picture(problem):
     assert float(energy(depths_of(truth), (picture, truth))) < 1e-10
 
 
-def test_only_the_aggregate_sees_what_is_hidden(problem):
-    assert slope(problem)[1] == 0
-    assert slope(problem, mode="peeled", num_layers=2, tau=0.0)[1] == 0
+def test_only_the_aggregate_sees_what_is_hidden(slope):
+    assert slope()[1] == 0
+    assert slope(mode="peeled", num_layers=2, tau=0.0)[1] == 0
     # Nearer is better: the energy grows with the depth.
-    assert slope(problem, mode="peeled", num_layers=2, tau=1e-2)[1] > 1e-3
+    assert slope(mode="peeled", num_layers=2, tau=1e-2)[1] > 1e-3
 
 
-def test_the_slope_of_the_hidden_depth_equals_differences(problem):
+def test_the_slope_of_the_hidden_depth_equals_differences(problem, slope):
     """Hidden outlines do not move the aggregate continuously: small steps."""
     library, _, estimate, picture = problem
     energy = jax.jit(
@@ -50,5 +58,5 @@ def test_the_slope_of_the_hidden_depth_equals_differences(problem):
     depth = depths_of(estimate)
     ends = [energy(depth + s * step, (picture, estimate)) for s in (1, -1)]
     difference = float(ends[0] - ends[1]) / 4e-4
-    found = slope(problem, mode="peeled", num_layers=2, tau=1e-2)[1]
+    found = slope(mode="peeled", num_layers=2, tau=1e-2)[1]
     assert found == pytest.approx(difference, rel=0.1)

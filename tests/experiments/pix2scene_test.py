@@ -26,7 +26,7 @@ from experiments.pix2scene.networks import decode, first_params
 from experiments.pix2scene.refine import (
     Seen,
     gain_metrics,
-    picture_energies,
+    latent_energy,
     refine_latents,
 )
 from experiments.pix2scene.run import run_evaluation, run_training
@@ -174,7 +174,7 @@ def test_energy_keeps_latents_near_their_encodings():
     free = dataclasses.replace(CONFIG, refine_prior=0.0)
     seen = Seen(jax.tree.map(jnp.asarray, views()), z - 0.5)
     with_prior, without = (
-        jax.jit(functools.partial(picture_energies, c))(params(), z, seen)
+        jax.jit(jax.vmap(functools.partial(latent_energy, c, params())))(z, seen)
         for c in (config, free)
     )
     np.testing.assert_allclose(with_prior - without, 2 * 0.25, rtol=1e-4)

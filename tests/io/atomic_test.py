@@ -1,8 +1,8 @@
-"""Files and folders are whole or absent."""
+"""Files are whole or absent."""
 
 import pytest
 
-from ivg.io.atomic import atomic_directory_writer, check_writable_folder, write_atomic
+from ivg.io.atomic import check_writable_folder, write_atomic
 from ivg.io.errors import InputError
 
 
@@ -33,33 +33,3 @@ def test_folders_that_cannot_be(tmp_path, place):
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError):
         write_atomic(tmp_path / place / "x.txt", b"x")
-
-
-def test_folder_appears_with_all_its_files(tmp_path):
-    target = tmp_path / "out"
-    for content in ("first", "second"):
-        with atomic_directory_writer(target) as folder:
-            (folder / content).write_text(content)
-            assert content not in (names(target) if target.exists() else [])
-        assert names(target) == [content]
-    assert names(tmp_path) == ["out"]
-
-
-def test_failed_folder_keeps_the_old_one(tmp_path):
-    with atomic_directory_writer(tmp_path / "out") as folder:
-        (folder / "a").write_text("old")
-    with (
-        pytest.raises(RuntimeError),
-        atomic_directory_writer(tmp_path / "out") as folder,
-    ):
-        (folder / "a").write_text("new")
-        raise RuntimeError
-    assert (tmp_path / "out" / "a").read_text() == "old"
-    assert names(tmp_path) == ["out"]
-
-
-def test_folder_in_the_place_of_a_file(tmp_path):
-    (tmp_path / "f").write_text("x")
-    with pytest.raises(InputError, match="is a file"):
-        with atomic_directory_writer(tmp_path / "f"):
-            pass

@@ -112,5 +112,5 @@ def test_missing_and_wrong_files(scan, tmp_path):
     with pytest.raises(InputError, match="no folder"):
         frame_names(tmp_path / "nothing")
     (tmp_path / "empty" / "color").mkdir(parents=True)
-    with pytest.raises(InputError, match="no .jpg files"):
+    with pytest.raises(InputError, match="no .jpg or .png files"):
         frame_names(tmp_path / "empty")

@@ -16,9 +16,7 @@ from ivg.models.voxel_networks import VoxelSizes
 from ivg.refine.refiner import refine
 from ivg.refine.unrolled import Descent, unrolled_refiner
 
-pytestmark = pytest.mark.slow  # second derivatives take long to compile
 SIZES = VoxelSizes(image=(4, 4, 2, 2))
-
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 

@@ -27,6 +27,8 @@ from ivg.refine.refiner import refine
 from ivg.scene.shapes.families import tabletop_library
 from ivg.scene.tabletop import carry_objects, contact_px, tabletop_camera
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 SIZE = 64
 
 
@@ -64,17 +66,23 @@ def oracle(patches, table, votes):
     return opinions_of_table(seen, unanimous_votes(truth()))
 
 
-def explain(predict, first, num_steps=30, **options):
-    shapes = library()
+@functools.cache
+def picture():
+    draw = jax.jit(lambda t: render_tabletop(t, library(), height=SIZE, width=SIZE))
+    return jnp.clip(draw(truth()), 0, 1)
+
+
+@functools.cache
+def explainer(tolerance=0.0):
+    """Function of first latents: 30 steps of the oracle, compiled once for all."""
+    refiner, seen = lido_refiner(oracle, library(), tolerance=tolerance), picture()
 
     @jax.jit
     @chex.assert_max_traces(1)
-    def run(first):
-        picture = render_tabletop(truth(), shapes, height=SIZE, width=SIZE)
-        refiner = lido_refiner(predict, shapes, **options)
-        return refine(refiner, first, jnp.clip(picture, 0, 1), num_steps)
+    def explain(first):
+        return refine(refiner, first, seen, 30)
 
-    return run(first)
+    return lambda first: explain(jax.tree.map(np.asarray, first))  # no weak types
 
 
 CAMERA = ("camera_height_m", "camera_elevation_rad")
@@ -83,7 +91,7 @@ CAMERA = ("camera_height_m", "camera_elevation_rad")
 def test_a_perfect_predictor_leaves_one_part_in_31():
     cameras = {name: getattr(truth(), name) for name in CAMERA}
     first = start().replace(**cameras)
-    found = explain(oracle, first).params
+    found = explainer()(first).params
     for name in set(truth().__dataclass_fields__) - set(CAMERA):
         if name in ("class_id", "shape", "mask"):
             np.testing.assert_array_equal(getattr(found, name), getattr(truth(), name))
@@ -99,7 +107,7 @@ def test_a_perfect_predictor_leaves_one_part_in_31():
 
 def test_while_the_camera_moves_objects_stay_in_the_picture():
     first = carry_objects(truth(), start())
-    path = explain(oracle, first).trajectory
+    path = explainer()(first).trajectory
     for name in CAMERA:
         error = np.abs(getattr(path, name) - getattr(truth(), name))
         assert error[-1] == pytest.approx(error[0] / 31, rel=1e-3, abs=3e-6)
@@ -133,11 +141,8 @@ def test_one_biased_object_does_not_move_what_all_share():
 
 
 def test_brightness_of_a_picture_that_is_explained_stays():
-    picture = jnp.clip(
-        render_tabletop(truth(), library(), height=SIZE, width=SIZE), 0, 1
-    )
-    shown = render_for_comparison(truth(), picture, library())
-    np.testing.assert_allclose(shown, picture, atol=1e-6)
+    show = jax.jit(lambda table, seen: render_for_comparison(table, seen, library()))
+    np.testing.assert_allclose(show(truth(), picture()), picture(), atol=1e-6)
 
 
 def test_brightness_is_a_ratio_of_sums_over_each_mask():
@@ -164,7 +169,7 @@ def test_patches_show_the_contact_point_in_the_middle():
     at = np.round(contact_px(truth(), camera)[0]).astype(int)
     x, y = np.meshgrid(np.arange(SIZE), np.arange(SIZE))
     picture = jnp.stack([x, y, 0 * x], -1) / 100.0
-    patches = comparison_patches(truth(), picture, jnp.zeros_like(picture))
+    patches = jax.jit(comparison_patches)(truth(), picture, jnp.zeros_like(picture))
     assert patches.shape == (7, 16, 16, 9)
     blocks = np.zeros((64 + 64, 64 + 64, 2))
     blocks[32:96, 32:96, 0], blocks[32:96, 32:96, 1] = x, y
@@ -179,7 +184,7 @@ def test_patches_show_the_contact_point_in_the_middle():
 
 
 def test_it_comes_to_rest():
-    found = explain(oracle, start(), tolerance=0.01)
+    found = explainer(tolerance=0.01)(start())
     change = np.asarray(found.info["change"])
     first = int(np.argmax(change < 0.01))
     assert 0 < first < 29
@@ -191,7 +196,7 @@ def test_it_comes_to_rest():
 
 def test_without_objects_nothing_moves():
     empty = start().replace(mask=jnp.zeros(7, bool))
-    found = explain(oracle, empty, 3).params
+    found = explainer()(empty).params
     for before, after in zip(
         jax.tree.leaves(empty), jax.tree.leaves(found), strict=True
     ):

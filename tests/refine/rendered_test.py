@@ -14,11 +14,13 @@ from ivg.refine.refiner import refine
 from ivg.scene.shapes.families import tabletop_library
 from ivg.scene.tabletop import tabletop_bounds
 
-SCENES, STEPS, SIZE = 32, 5, 32
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
+SCENES, STEPS, SIZE = 8, 5, 32
 
 
 @pytest.mark.slow
-def test_vmap_over_32_scenes_equals_the_loop_and_compiles_once():
+def test_vmap_over_scenes_equals_the_loop_and_compiles_once():
     library = tabletop_library()
     energy = tabletop_energy(library)
     refiner = gradient_refiner(energy, optax.adam(1e-3), tabletop_bounds())

@@ -53,7 +53,7 @@ def test_a_quadratic_energy_takes_the_closed_form_steps():
 def test_without_momentum_and_bound_a_quadratic_shrinks_by_the_same_factor():
     descent = make_descent(rate=0.25, clip=1e9, momentum=0.0)
     refiner = unrolled_refiner(quadratic, descent)
-    found = refine(refiner, {"a": jnp.array([4.0])}["a"], jnp.zeros(1), 6)
+    found = refine(refiner, jnp.array([4.0]), jnp.zeros(1), 6)
     expected = 4 * 0.75 ** np.arange(7)
     np.testing.assert_allclose(found.trajectory[:, 0], expected, rtol=1e-6)
 

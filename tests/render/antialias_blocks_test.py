@@ -8,6 +8,8 @@ import pytest
 from ivg.render import antialias as module
 from ivg.render.visibility import edge_visibility, visibility
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 SIZE, FACES = 24, 40
 
 

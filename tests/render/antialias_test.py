@@ -9,6 +9,8 @@ from ivg.geometry.camera import make_camera
 from ivg.render.pipeline import render
 from ivg.scene import graph, library, mesh
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 SIZE = 48
 
 

@@ -4,6 +4,8 @@ Compared are the pixels whose centre lies more than half a pixel from any projec
 edge: nearer, the two may differ by rounding.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,22 +16,39 @@ from trimesh.ray.ray_pyembree import RayMeshIntersector
 from ivg.geometry.camera import homogeneous_px, look_at, pixel_centres, ray_directions
 from ivg.render.fragments import face_planes, make_fragments
 from ivg.render.visibility import BACKENDS, visibility
-from ivg.scene.library import get_shape
 from ivg.scene.shapes.families import primitive_library, tabletop_library
 
-SIZE, NUM_CAMERAS = 64, 20
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
+SIZE, NUM_CAMERAS = 64, 10
 
 
 @pytest.fixture(scope="module")
 def shapes():
-    table, solids = tabletop_library(), primitive_library()
     found = {}
-    for library in (table, solids):
+    for library in (tabletop_library(), primitive_library()):
+        meshes = jax.tree.map(np.asarray, library.mesh)
         for i, name in enumerate(library.class_names):
             if name != "ground":
                 first = sum(library.class_sizes[:i])
-                found[name] = get_shape(library, jnp.array(first))
-    return found
+                found[name] = jax.tree.map(lambda x, first=first: x[first], meshes)
+    num_vertices = max(len(mesh.vertices) for mesh in found.values())
+    num_faces = max(len(mesh.faces) for mesh in found.values())
+    return {name: pad(mesh, num_vertices, num_faces) for name, mesh in found.items()}
+
+
+def pad(mesh, num_vertices, num_faces):
+    """The mesh with as many vertices and faces as all others, for one program."""
+
+    def longer(x, count):
+        return np.pad(x, [(0, count - len(x))] + [(0, 0)] * (x.ndim - 1))
+
+    return mesh.replace(
+        vertices=longer(mesh.vertices, num_vertices),
+        vertex_mask=longer(mesh.vertex_mask, num_vertices),
+        faces=longer(mesh.faces, num_faces),
+        face_mask=longer(mesh.face_mask, num_faces),
+    )
 
 
 FAMILIES = (
@@ -46,24 +65,37 @@ def cameras(mesh, seed=0):
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     eyes = centre + direction * radius * rng.uniform(0.9, 2.5, (NUM_CAMERAS, 1))
     targets = centre + rng.normal(size=(NUM_CAMERAS, 3)) * 0.1 * radius
-    make = jax.vmap(lambda e, t: look_at(e, t, height=SIZE, width=SIZE))
-    return make(jnp.asarray(eyes, jnp.float32), jnp.asarray(targets, jnp.float32))
+    return place(jnp.asarray(eyes, jnp.float32), jnp.asarray(targets, jnp.float32))
+
+
+@jax.jit
+@jax.vmap
+def place(eye, target):
+    return look_at(eye, target, height=SIZE, width=SIZE)
+
+
+@functools.partial(jax.jit, static_argnames="backend")
+def render(vertices, faces, face_mask, views, backend):
+    def one(camera):
+        corners = homogeneous_px(camera, vertices)
+        index = visibility(
+            corners, faces, face_mask, near=camera.near, height=SIZE, width=SIZE,
+            backend=backend,
+        )  # fmt: skip
+        planes = face_planes(corners, faces, SIZE, SIZE)
+        fragments = make_fragments(*planes, index)
+        return corners, index[0], fragments.depth[0]
+
+    return jax.vmap(one)(views)
 
 
 def rendered(mesh, views, backend):
-    @jax.jit
-    @jax.vmap
-    def render(camera):
-        vertices = homogeneous_px(camera, mesh.vertices)
-        index = visibility(
-            vertices, mesh.faces, mesh.face_mask, near=camera.near, height=SIZE,
-            width=SIZE, backend=backend,
-        )  # fmt: skip
-        planes = face_planes(vertices, mesh.faces, SIZE, SIZE)
-        fragments = make_fragments(*planes, index)
-        return vertices, index[0], fragments.depth[0]
+    found = render(mesh.vertices, mesh.faces, mesh.face_mask, views, backend)
+    return [np.asarray(x) for x in found]
 
-    return [np.asarray(x) for x in render(views)]
+
+PIXELS = pixel_centres(SIZE, SIZE).reshape(-1, 2)
+rays_of = jax.jit(jax.vmap(lambda camera: ray_directions(camera, PIXELS)))
 
 
 def cast(mesh, views):
@@ -74,12 +106,9 @@ def cast(mesh, views):
         process=False,
     )
     caster = RayMeshIntersector(solid)
-    pixels = pixel_centres(SIZE, SIZE).reshape(-1, 2)
     depths = np.zeros((NUM_CAMERAS, SIZE * SIZE))
-    for i in range(NUM_CAMERAS):
-        camera = jax.tree.map(lambda x, i=i: x[i], views)
-        rays = np.asarray(ray_directions(camera, pixels), np.float64)
-        origins = np.broadcast_to(np.asarray(camera.position), rays.shape)
+    for i, rays in enumerate(np.asarray(rays_of(views), np.float64)):
+        origins = np.broadcast_to(np.asarray(views.position[i]), rays.shape)
         points, ray, _ = caster.intersects_location(origins, rays, multiple_hits=False)
         along = np.einsum("ij,ij->i", points - origins[ray], rays[ray])
         depths[i, ray] = along / np.einsum("ij,ij->i", rays[ray], rays[ray])
@@ -91,7 +120,7 @@ def edge_distance(vertices, faces):
     xy = vertices[:, :2] / vertices[:, 2:]
     pairs = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     pairs = np.unique(np.sort(pairs, 1), axis=0)
-    centres = np.asarray(pixel_centres(SIZE, SIZE)).reshape(-1, 2)
+    centres = np.asarray(PIXELS)
     nearest = np.full(len(centres), np.inf)
     for start in range(0, len(pairs), 256):
         p, q = (xy[pairs[start : start + 256, i]] for i in range(2))

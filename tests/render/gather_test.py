@@ -126,9 +126,27 @@ def test_plain_jax_stands_in_where_kernels_cannot_load(example, monkeypatch):
         return planes, back, gather.list_places(index.reshape(-1) - 40, 50)
 
     expected = results()
-    monkeypatch.setattr(gather, "cpu_kernels", lambda name: None)
-    for a, b in zip(results(), expected, strict=True):
+    asked = []  # `append` returns None: no kernels
+    monkeypatch.setattr(gather, "cpu_kernels", asked.append)
+    actual = results()
+    assert len(asked) >= 3
+    for a, b in zip(actual, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_kernels_get_the_types_that_they_read(example):
+    """Indices of 64 bits, and planes of another type than the table."""
+    table, index = example
+    planes = gather.gather_planes(table, index)
+    added = gather.add_planes(table, planes, index)
+    first = gather.list_places(index.reshape(-1), 9)
+    with jax.enable_x64(True):
+        wide = index.astype(jnp.int64)
+        np.testing.assert_array_equal(gather.gather_planes(table, wide), planes)
+        sums = gather.add_planes(table, planes.astype(jnp.float64), wide)
+        assert sums.dtype == jnp.float32
+        np.testing.assert_array_equal(sums, added)
+        np.testing.assert_array_equal(gather.list_places(wide.reshape(-1), 9), first)
 
 
 def test_places():

@@ -1,5 +1,7 @@
 """Depth peeling and aggregation: order, weights, limits and hidden gradients."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,6 +20,8 @@ from ivg.render.pipeline import render
 from ivg.scene import appearance, graph, library, mesh
 from tests.reference.soup import make_soup_scene
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 SIZE = 16
 SQUARE = mesh.make_mesh(
     [[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]], [[0, 1, 2], [0, 2, 3]]
@@ -28,18 +32,25 @@ BACKGROUND = np.array([0.3, 0.6, 0.9])
 
 
 def make_squares(depth, size=(0.3, 0.3, 0.3), lit=True):
-    """Parallel squares around the optical axis, at given depths."""
+    """Parallel squares around the optical axis, at given depths; at most three.
+
+    The places of others are hidden, so that all scenes have the same shapes.
+    """
     depth = jnp.asarray(depth)
+    mask = jnp.arange(3) < len(depth)
+    depth = jnp.ones(3).at[: len(depth)].set(depth)
+    size = jnp.ones(3).at[: len(size)].set(jnp.asarray(size))
     zero = jnp.zeros_like(depth)
     nodes = graph.make_nodes(
         zero.astype(int),
         jnp.stack([zero, zero, -depth], -1),
-        scale=jnp.asarray(size)[: len(depth), None],
+        scale=size[:, None],
+        mask=mask,
     )
     lights = appearance.make_lights(0.5, [[0, 0, 1]], [[0.5, 0.5, 0.5]])
     return graph.make_scene(
         SHAPES, nodes, make_camera(height=SIZE, width=SIZE),
-        albedo=COLOURS[: len(depth)], lights=lights if lit else None,
+        albedo=COLOURS, lights=lights if lit else None,
         background=BACKGROUND,
     )  # fmt: skip
 
@@ -49,9 +60,14 @@ def peel(scene):
     return render_layers(scene, num_layers=8)
 
 
+@functools.partial(jax.jit, static_argnames="mode")
+def draw(scene, mode, tau):
+    return render(scene, mode=mode, tau=tau)
+
+
 def test_parallel_squares_peel_in_order():
     """Given from back to front, and also where pixels see the edge of two faces."""
-    layers = peel(make_squares([1.5, 1.2, 1.0]))
+    layers = jax.tree.map(np.asarray, peel(make_squares([1.5, 1.2, 1.0])))
     middle = slice(SIZE // 2 - 2, SIZE // 2 + 2)
     for row in range(middle.start, middle.stop):
         for column in range(middle.start, middle.stop):
@@ -79,7 +95,7 @@ def test_layers_are_surface_or_nothing():
 def test_layers_composite_to_the_hard_render():
     scene = make_squares([1.5, 1.2, 1.0], size=[0.35, 0.2, 0.1])
     picture = composite_over(peel(scene), scene.background)
-    np.testing.assert_allclose(picture, render(scene, mode="hard").rgb, atol=1e-6)
+    np.testing.assert_allclose(picture, draw(scene, "hard", 0.0).rgb, atol=1e-6)
 
 
 def test_over():
@@ -102,13 +118,18 @@ def test_weights_of_neighbours(depths, share):
     np.testing.assert_allclose(middle[:3], [share, 1 - share, 0], atol=0.005)
 
 
+@jax.jit
+def weight_slopes(layers, tau):
+    return jax.jacfwd(lambda t: layer_weights(layers, t, near=0.1))(tau)
+
+
 @pytest.mark.parametrize("tau", [0.0, 1e-30, 1e-12, 1e-6, 1e-2, 1.0, 1e6])
 def test_weights_sum_to_one(tau):
     layers = peel(make_squares([1.0, 1.1, 9.99]))
     weights = layer_weights(layers, tau, near=0.1)
     np.testing.assert_allclose(jnp.sum(weights, 0), 1, atol=1e-6)
     assert weights.min() >= 0 and weights[-1, 0, 0] == 1
-    slopes = jax.jacfwd(lambda t: layer_weights(layers, t, near=0.1))(tau)
+    slopes = weight_slopes(layers, tau)
     assert np.all(np.isfinite(slopes))
 
 
@@ -119,12 +140,15 @@ def aggregated(scene, tau):
 
 @pytest.mark.parametrize("tau", [0.0, 1e-20, 1e-7])
 def test_cold_limit_is_the_hard_render_bit_for_bit(tau):
-    hard = jax.jit(lambda s: render(s, mode="hard"))
     for seed in range(3):
         rng = np.random.default_rng(seed)
         vertices = rng.uniform(-1, 1, (24, 3)) - [0, 0, 2.5]
         scene = make_soup_scene(vertices.astype(np.float32), SIZE)
-        jax.tree.map(np.testing.assert_array_equal, aggregated(scene, tau), hard(scene))
+        jax.tree.map(
+            np.testing.assert_array_equal,
+            aggregated(scene, tau),
+            draw(scene, "hard", 0.0),
+        )
 
 
 def test_hidden_square_has_a_gradient_that_cools_away():
@@ -173,7 +197,7 @@ def test_surfels_and_meshes_share_a_buffer():
         layers = merge_layers(peel(scene), layer_from_picture(rgb, alpha, depth, 7))
         return jnp.sum(aggregate(layers, BACKGROUND, tau, near=0.1)[0] ** 2)
 
-    slopes = jax.grad(total, (0, 1))(alpha, between.depth[0], 1e-2)
+    slopes = jax.jit(jax.grad(total, (0, 1)))(alpha, between.depth[0], 1e-2)
     assert all(np.all(np.isfinite(x)) and np.any(x != 0) for x in slopes)
 
 
@@ -186,14 +210,16 @@ def test_vmap_equals_loop():
 
     taus = jnp.array([1e-2, 1e-1, 0.0])
     looped = jnp.stack([picture(d, t) for d, t in zip(depths, taus, strict=True)])
-    np.testing.assert_allclose(jax.vmap(picture)(depths, taus), looped, atol=1e-5)
+    np.testing.assert_allclose(
+        jax.jit(jax.vmap(picture))(depths, taus), looped, atol=1e-5
+    )
 
 
 def test_peeled_at_zero_temperature_is_the_sharp_picture():
     """Squares of one colour: the colour beside an edge is that at the edge."""
     scene = make_squares([1.5, 1.2, 1.0], size=[0.35, 0.2, 0.1])
-    peeled = render(scene, mode="peeled", tau=0.0)
-    sharp = render(scene)
+    peeled = draw(scene, "peeled", 0.0)
+    sharp = draw(scene, "antialias", 0.0)
     np.testing.assert_allclose(peeled.rgb, sharp.rgb, atol=1e-5)
     np.testing.assert_allclose(peeled.alpha, sharp.alpha, atol=1e-5)
 
@@ -205,7 +231,7 @@ def test_peeled_edges_move_the_mixed_picture():
     def mean(half, mode):
         scale = scene.nodes.scale.at[1].set(half)
         moved = scene.replace(nodes=scene.nodes.replace(scale=scale))
-        return jnp.mean(render(moved, mode=mode, tau=1e-2).rgb[..., 0])
+        return jnp.mean(draw(moved, mode, 1e-2).rgb[..., 0])
 
     half = 0.1037  # no edge at a pixel centre
     found = jax.jit(jax.grad(mean), static_argnums=1)(half, "peeled")

@@ -1,5 +1,7 @@
 """The renderer as a whole: batches, compilation, buffers and arguments."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,8 @@ from ivg.geometry.camera import look_at
 from ivg.render.pipeline import MODES, render
 from ivg.scene import appearance, graph
 from ivg.scene.shapes.families import primitive_library
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 SIZE = 32
 # Colder depths are beyond float32; with a wider reach rounding chooses the faces.
@@ -50,53 +54,60 @@ def stack(scenes):
     return jax.tree.map(lambda *x: jnp.stack(x), *scenes)
 
 
+@pytest.fixture(scope="module", params=MODES)
+def mode(request):
+    """Of the module, so that tests of one mode follow each other and share programs."""
+    return request.param
+
+
+def total(nodes, scene, mode, backend):
+    scene = scene.replace(nodes=nodes)
+    buffers = render(scene, mode=mode, backend=backend, **OPTIONS)
+    return jnp.sum(buffers.rgb**2), buffers
+
+
+derive = jax.value_and_grad(total, has_aux=True, allow_int=True)
+derive_one = jax.jit(derive, static_argnums=(2, 3))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", MODES)
 def test_vmap_over_different_scenes_equals_loop(shapes, mode):
     """Values and gradients; the scenes differ in shapes and numbers of edges."""
-    scenes = [make_scene(shapes, seed) for seed in range(5)]
-    weights = jnp.asarray(np.random.default_rng(9).normal(size=(SIZE, SIZE, 3)))
-
-    def total(position, scene):
-        scene = scene.replace(nodes=scene.nodes.replace(position=position))
-        buffers = render(scene, mode=mode, **OPTIONS)
-        return jnp.sum(buffers.rgb * weights), buffers
-
-    derive = jax.grad(total, has_aux=True)
-    one, many = jax.jit(derive), jax.jit(jax.vmap(derive))
-    looped = stack([one(s.nodes.position, s) for s in scenes])
+    scenes = [make_scene(shapes, seed) for seed in range(4)]
+    (_, expected), by_loop = stack(
+        [derive_one(s.nodes, s, mode, "cpu") for s in scenes]
+    )
     batch = stack(scenes)
-    gradient, buffers = many(batch.nodes.position, batch)
-    np.testing.assert_array_equal(buffers.face_index, looped[1].face_index)
+    many = jax.jit(jax.vmap(lambda s: derive(s.nodes, s, mode, "cpu")))
+    (_, buffers), by_batch = many(batch)
+    np.testing.assert_array_equal(buffers.face_index, expected.face_index)
     # Squared distances over sigma have 1 / sigma times the rounding.
     tolerance = 1e-4 if mode == "soft" else 1e-5
-    np.testing.assert_allclose(buffers.rgb, looped[1].rgb, atol=tolerance)
-    np.testing.assert_allclose(buffers.alpha, looped[1].alpha, atol=tolerance)
-    scale = np.abs(looped[0]).max()
-    np.testing.assert_allclose(gradient, looped[0], rtol=1e-3, atol=1e-3 * scale)
+    np.testing.assert_allclose(buffers.rgb, expected.rgb, atol=tolerance)
+    np.testing.assert_allclose(buffers.alpha, expected.alpha, atol=tolerance)
+    looped, gradient = by_loop.position, by_batch.position
+    scale = np.abs(looped).max()
+    np.testing.assert_allclose(gradient, looped, rtol=1e-3, atol=1e-3 * scale)
     assert np.abs(gradient).max() > 1
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", MODES)
 def test_backends_give_the_same_picture_and_gradient(shapes, mode):
-    scene = make_scene(shapes, 1, num_nodes=2)
-
-    def total(scene, backend):
-        return jnp.sum(render(scene, mode=mode, backend=backend, **OPTIONS).rgb ** 2)
-
-    derive = jax.jit(
-        jax.value_and_grad(total, allow_int=True), static_argnames="backend"
-    )
-    (one, by_cpu), (two, by_reference) = (
-        derive(scene, b) for b in ("cpu", "reference")
+    scene = make_scene(shapes, 1)
+    ((one, _), by_cpu), ((two, _), by_reference) = (
+        derive_one(scene.nodes, scene, mode, b) for b in ("cpu", "reference")
     )
     np.testing.assert_allclose(one, two, rtol=1e-4)
     for a, b in zip(
-        jax.tree.leaves(by_cpu.nodes), jax.tree.leaves(by_reference.nodes), strict=True
+        jax.tree.leaves(by_cpu), jax.tree.leaves(by_reference), strict=True
     ):
         if a.dtype == jnp.float32:
             np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-2 * np.abs(a).max())
+
+
+@functools.partial(jax.jit, static_argnames=("mode", "cull"))
+def draw(scene, mode="hard", cull="none"):
+    return render(scene, mode=mode, cull=cull)
 
 
 def test_compiles_once(shapes):
@@ -105,7 +116,7 @@ def test_compiles_once(shapes):
     @jax.jit
     def picture(scene):
         traces.append(None)
-        return render(scene).rgb
+        return render(scene, mode="hard").rgb
 
     for seed in range(3):
         picture(make_scene(shapes, seed)).block_until_ready()
@@ -115,8 +126,7 @@ def test_compiles_once(shapes):
 @pytest.mark.slow
 def test_jit_equals_eager_and_runs_are_equal(shapes):
     scene = make_scene(shapes, 2)
-    compiled = jax.jit(lambda s: render(s, mode="hard"))
-    first, second = compiled(scene), compiled(scene)
+    first, second = draw(scene), draw(scene)
     jax.tree.map(np.testing.assert_array_equal, first, second)
     eager = render(scene, mode="hard")
     np.testing.assert_array_equal(first.face_index, eager.face_index)
@@ -125,7 +135,7 @@ def test_jit_equals_eager_and_runs_are_equal(shapes):
 
 def test_buffers_agree_with_each_other(shapes):
     scene = make_scene(shapes, 3)
-    hard = jax.jit(lambda s: render(s, mode="hard"))(scene)
+    hard = draw(scene)
     seen = np.asarray(hard.face_index) >= 0
     num_faces = shapes.mesh.faces.shape[1]
     np.testing.assert_array_equal(hard.alpha, seen)
@@ -140,7 +150,7 @@ def test_buffers_agree_with_each_other(shapes):
     background = np.broadcast_to(scene.background, (SIZE, SIZE, 3))
     np.testing.assert_allclose(np.asarray(hard.rgb)[~seen], background[~seen])
     assert np.asarray(hard.depth)[seen].min() > 0 and not hard.depth[~seen].any()
-    smooth = jax.jit(render)(scene)
+    smooth = draw(scene, "antialias")
     for name in ("depth", "normal", "object_index", "face_index", "barycentrics"):
         np.testing.assert_allclose(
             getattr(smooth, name), getattr(hard, name), atol=1e-5, err_msg=name
@@ -153,7 +163,7 @@ def test_nodes_stand_where_they_should(shapes):
     position = np.array([[1.0, 0, 0], [-1, 0, 0], [0, 0, 0]])
     nodes = graph.make_nodes([0, 0, 0], position, scale=0.6)
     camera = look_at((0, 0.3, 3.0), (0, 0.3, 0), height=SIZE, width=SIZE)
-    index = render(graph.make_scene(shapes, nodes, camera)).object_index
+    index = draw(graph.make_scene(shapes, nodes, camera)).object_index
     row = np.asarray(index[SIZE // 2])
     order = row[np.concatenate([[True], np.diff(row) != 0])]
     assert [n for n in order if n >= 0] == [1, 2, 0]
@@ -166,7 +176,7 @@ def test_mirrored_node_is_lit_from_the_same_side(shapes):
     def picture(scale, cull):
         nodes = graph.make_nodes([1], scale=[scale])
         scene = graph.make_scene(shapes, nodes, camera, lights=lights)
-        return render(scene, mode="hard", cull=cull).rgb
+        return draw(scene, cull=cull).rgb
 
     expected = picture((1, 1, 1), "none")
     for cull in ("none", "back"):
@@ -194,7 +204,7 @@ def test_depth_in_float64_has_float64_derivatives(shapes):
         numeric = (
             (depth(jnp.array(0.1 + step)) - depth(jnp.array(0.1 - step))) / 2 / step
         )
-        slope = jax.jacfwd(depth)(jnp.array(0.1))
+        slope = jax.jit(jax.jacfwd(depth))(jnp.array(0.1))
         assert value.dtype == slope.dtype == jnp.float64
         both = np.asarray(np.abs(numeric) < 100)
         np.testing.assert_allclose(slope[both], numeric[both], atol=1e-6)
@@ -202,9 +212,11 @@ def test_depth_in_float64_has_float64_derivatives(shapes):
 
 def test_shader_is_an_argument(shapes):
     scene = make_scene(shapes, 0)
-    picture = render(
-        scene, mode="hard", shader=lambda surface, lights: surface.normal * 0.5 + 0.5
-    )
+    picture = jax.jit(
+        lambda s: render(
+            s, mode="hard", shader=lambda surface, lights: surface.normal * 0.5 + 0.5
+        )
+    )(scene)
     seen = np.asarray(picture.face_index) >= 0
     np.testing.assert_allclose(
         picture.rgb[seen], 0.5 * picture.normal[seen] + 0.5, atol=1e-6

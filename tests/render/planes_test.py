@@ -78,6 +78,17 @@ def test_derivatives():
         check_grads(there_and_back, (table,), 2)
 
 
+def test_kernels_get_the_types_that_they_read():
+    """Indices and origins of 64 bits beside planes of 32."""
+    table, origin, index = example()
+    values = planes.evaluate_planes(table, origin, index)
+    sums = planes.sum_planes(values, origin, index)
+    with jax.enable_x64(True):
+        place = origin.astype(jnp.float64), index.astype(jnp.int64)
+        np.testing.assert_array_equal(planes.evaluate_planes(table, *place), values)
+        np.testing.assert_array_equal(planes.sum_planes(values, *place), sums)
+
+
 def test_plain_jax_stands_in_where_kernels_cannot_load(monkeypatch):
     table, origin, index = example()
 
@@ -87,6 +98,9 @@ def test_plain_jax_stands_in_where_kernels_cannot_load(monkeypatch):
         return values, jax.jit(lambda v: planes.sum_planes(v, origin, index))(values)
 
     expected = results()
-    monkeypatch.setattr(planes, "cpu_kernels", lambda name: None)
-    for a, b in zip(results(), expected, strict=True):
+    asked = []  # `append` returns None: no kernels
+    monkeypatch.setattr(planes, "cpu_kernels", asked.append)
+    actual = results()
+    assert len(asked) >= 2
+    for a, b in zip(actual, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)

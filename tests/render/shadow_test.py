@@ -21,11 +21,13 @@ from ivg.scene.library import make_library
 from ivg.scene.mesh import make_mesh
 from ivg.scene.shapes.families import primitive_library
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 SIZE = 48
 HALF, HEIGHT = 0.25, 0.5
 SUN = np.array([0.48, 0.8, 0.36])
 LAMP = np.array([0.6, 1.7, 0.4])
-OFF_GROUND = jnp.array([False, True])
+ALL, OFF_GROUND = jnp.array([[True, True], [False, True]])
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +38,8 @@ def shapes():
 
 
 jit_maps = jax.jit(make_shadow_maps, static_argnames=("size", "softness"))
+jit_visibility = jax.jit(light_visibility)
+jit_mesh = jax.jit(graph.world_mesh)
 
 
 def make_scene(shapes, lights, place=(0.0, HEIGHT, 0.0)):
@@ -77,13 +81,13 @@ def in_shadow(points, lights):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lights", [sun(), lamp()], ids=["far", "point"])
-@pytest.mark.parametrize("casters", [None, OFF_GROUND], ids=["all", "square"])
+@pytest.mark.parametrize("casters", [ALL, OFF_GROUND], ids=["all", "square"])
 def test_shadow_is_the_projected_square(shapes, lights, casters):
     scene = make_scene(shapes, lights)
-    size = 128 if casters is not None else 512  # of a map over all of the ground
-    maps = jit_maps(scene, casters=casters, size=size, softness=0.5)
+    # Large enough for a map over all of the ground.
+    maps = jit_maps(scene, casters=casters, size=512, softness=0.5)
     points = ground_points()
-    dark = np.asarray(light_visibility(maps, points)[0]) < 0.5
+    dark = np.asarray(jit_visibility(maps, points)[0]) < 0.5
     expected = in_shadow(points, lights)
     assert (dark & expected).sum() / (dark | expected).sum() > 0.95
     assert expected.sum() > 200
@@ -91,9 +95,11 @@ def test_shadow_is_the_projected_square(shapes, lights, casters):
 
 def test_height_is_that_above_the_ground(shapes):
     """Only what lies below the square is dark, not the square or what is above."""
-    maps = jit_maps(make_scene(shapes, sun()), casters=OFF_GROUND, size=64)
+    maps = jit_maps(
+        make_scene(shapes, sun()), casters=OFF_GROUND, size=64, softness=1.0
+    )
     places = jnp.array([[0.0, HEIGHT + h, 0.0] for h in (-0.3, -0.1, 0.0, 0.1)]).T
-    lit = light_visibility(maps, places)[0]
+    lit = jit_visibility(maps, places)[0]
     np.testing.assert_allclose(lit, [0, 0, 1, 1], atol=0.03)
 
 
@@ -101,12 +107,12 @@ def test_height_is_that_above_the_ground(shapes):
 def test_edges_are_as_soft_as_asked_for(shapes, softness):
     """Across the edge the shadow is the integral of a Gaussian."""
     scene = make_scene(shapes, sun((0.0, 1.0, 0.0)))
-    maps = jit_maps(scene, casters=OFF_GROUND, size=128, softness=softness)
+    maps = jit_maps(scene, casters=OFF_GROUND, size=64, softness=softness)
     points = jnp.zeros((3, 201)).at[0].set(jnp.linspace(0, 2 * HALF, 201))
-    lit = np.asarray(light_visibility(maps, points)[0])
+    lit = np.asarray(jit_visibility(maps, points)[0])
     slope = np.diff(lit) / lit[-1]
     x = np.asarray(points[0, :-1]) + 0.5 * np.diff(points[0])
-    texel = 2 * np.sqrt(2) * HALF / (128 - 2 * (np.ceil(3 * softness) + 1))
+    texel = 2 * np.sqrt(2) * HALF / (64 - 2 * (np.ceil(3 * softness) + 1))
     mean = np.sum(slope * x)
     spread = np.sqrt(np.sum(slope * (x - mean) ** 2)) / texel
     assert lit[0] < 1e-3 and lit[-1] == 1
@@ -117,12 +123,12 @@ def test_edges_are_as_soft_as_asked_for(shapes, softness):
 def shadow_on_ground(shapes, kind):
     """Light on the ground as a function of six numbers: offsets of square, light."""
 
-    def lit(offset):
+    def lit(offset, casters=OFF_GROUND):
         place = jnp.array([0.0, HEIGHT, 0.0]) + offset[:3]
         direction = (SUN + offset[3:]) / jnp.linalg.norm(SUN + offset[3:])
         lights = sun(direction) if kind == "far" else lamp(LAMP + offset[3:])
         scene = make_scene(shapes, lights, place)
-        maps = make_shadow_maps(scene, casters=OFF_GROUND, size=64, softness=1.0)
+        maps = make_shadow_maps(scene, casters=casters, size=64, softness=1.0)
         return light_visibility(maps, ground_points(64))[0]
 
     return lit
@@ -151,15 +157,25 @@ def test_gradient_is_that_of_the_moving_edge(shapes, kind):
             assert columns[last - 3 : last + 1].sum() < -5
 
 
-@pytest.mark.slow
-def test_vmap_equals_loop(shapes):
-    offsets = jnp.array([[0.0] * 6, [0.1, 0.1, -0.1, 0.2, 0.0, -0.1]])
+@pytest.fixture(scope="module")
+def derive(shapes):
+    """Weighted sum of the light on the ground, and its gradient, compiled."""
     lit = shadow_on_ground(shapes, "far")
+    return jax.jit(
+        jax.value_and_grad(
+            lambda offset, casters, weight: jnp.sum(lit(offset, casters) * weight)
+        )
+    )
+
+
+@pytest.mark.slow
+def test_vmap_equals_loop(derive):
+    offsets = jnp.array([[0.0] * 6, [0.1, 0.1, -0.1, 0.2, 0.0, -0.1]])
     weight = jnp.asarray(np.random.default_rng(0).normal(size=(64, 64)), jnp.float32)
-    derive = jax.value_and_grad(lambda offset: jnp.sum(lit(offset) * weight))
-    one, many = jax.jit(derive), jax.jit(jax.vmap(derive))
-    looped = jax.tree.map(lambda *x: jnp.stack(x), *[one(o) for o in offsets])
-    values, slopes = many(offsets)
+    alone = [derive(o, OFF_GROUND, weight) for o in offsets]
+    looped = jax.tree.map(lambda *x: jnp.stack(x), *alone)
+    many = jax.jit(jax.vmap(derive, (0, None, None)))
+    values, slopes = many(offsets, OFF_GROUND, weight)
     np.testing.assert_allclose(values, looped[0], rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(slopes, looped[1], rtol=1e-3, atol=2e-2)
     assert np.abs(slopes).max() > 10
@@ -183,7 +199,7 @@ def test_picture_shows_the_shadow(shapes):
         pixel_centres(SIZE, SIZE).reshape(-1, 2),
         buffers.depth.reshape(-1),
     ).T.reshape(3, SIZE, SIZE)
-    expected = 0.2 + SUN[1] * np.asarray(light_visibility(maps, points)[0])
+    expected = 0.2 + SUN[1] * np.asarray(jit_visibility(maps, points)[0])
     np.testing.assert_allclose(buffers.rgb[ground, 0], expected[ground], atol=1e-3)
     assert 0.02 < np.mean(expected[ground] < 0.3) < 0.5
 
@@ -196,8 +212,8 @@ def test_convex_body_does_not_darken_itself():
     camera = look_at((0.5, 1.5, 2.5), (0, 0.5, 0), height=SIZE, width=SIZE)
     scene = graph.make_scene(library, nodes, camera, lights=sun())
     maps = jit_maps(scene, size=128)
-    mesh = graph.world_mesh(scene)
-    lit = np.asarray(light_visibility(maps, mesh.vertices.T)[0])
+    mesh = jit_mesh(scene)
+    lit = np.asarray(jit_visibility(maps, mesh.vertices.T)[0])
     cosine = np.asarray(mesh.normals @ jnp.asarray(SUN, jnp.float32))
     loss = ((1 - lit) * np.maximum(cosine, 0))[np.asarray(mesh.vertex_mask)]
     assert loss.max() < 0.08 and loss.mean() < 0.01
@@ -209,7 +225,7 @@ def test_each_light_has_its_own_shadow(shapes):
     scene = make_scene(shapes, lights)
     maps = jit_maps(scene, casters=OFF_GROUND, size=64)
     below = np.array([-HEIGHT * SUN / SUN[1] + [0, HEIGHT, 0], [5.0, 0, 5.0]]).T
-    lit = light_visibility(maps, jnp.asarray(below, jnp.float32))
+    lit = jit_visibility(maps, jnp.asarray(below, jnp.float32))
     assert lit.shape == (3, 2)
     np.testing.assert_allclose(lit[:2], [[0, 1], [1, 1]], atol=0.01)
 
@@ -239,26 +255,17 @@ def test_light_frame_is_orthonormal(axis):
     np.testing.assert_allclose(np.cross(frame[0], frame[1]), frame[2], atol=1e-6)
 
 
-def test_nothing_casts_a_shadow(shapes):
+@pytest.mark.slow
+def test_nothing_casts_a_shadow(shapes, derive):
     """All hidden, or no light: finite, lit, and with finite gradients."""
-    scene = make_scene(shapes, sun())
     nobody = jnp.zeros(2, bool)
+    value, slope = derive(jnp.zeros(6), nobody, jnp.ones((64, 64)))
+    assert value == 64**2
+    np.testing.assert_array_equal(slope, jnp.zeros(6))
     points = ground_points(4)
-
-    def lit(position):
-        moved = scene.replace(nodes=scene.nodes.replace(position=position))
-        return light_visibility(
-            make_shadow_maps(moved, casters=nobody, size=32), points
-        )
-
-    value, slope = jax.jit(jax.value_and_grad(lambda p: jnp.sum(lit(p))))(
-        scene.nodes.position
-    )
-    assert value == 16
-    np.testing.assert_array_equal(slope, jnp.zeros((2, 3)))
     without = jit_maps(make_scene(shapes, appearance.make_lights()), size=32)
     assert light_visibility(without, points).shape == (0, 4, 4)
-    assert bounding_sphere(graph.world_mesh(scene))[1] > 4
+    assert bounding_sphere(jit_mesh(make_scene(shapes, sun())))[1] > 4
 
 
 @pytest.mark.parametrize(

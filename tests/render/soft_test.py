@@ -12,6 +12,8 @@ from ivg.scene.graph import world_mesh
 from tests.reference import softras
 from tests.reference.soup import make_soup_scene
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 SIZE = 16
 
 
@@ -27,6 +29,9 @@ def show_uv(surface, lights):
     return jnp.stack([u, v, 1 - u])
 
 
+hard_render = jax.jit(lambda scene: render(scene, mode="hard", shader=show_uv))
+
+
 @jax.jit
 def draw(scene, sigma, gamma, far):
     return soft_picture(
@@ -35,9 +40,15 @@ def draw(scene, sigma, gamma, far):
     )  # fmt: skip
 
 
+@jax.jit
+def project_mesh(scene):
+    mesh = world_mesh(scene)
+    return mesh, homogeneous_px(scene.camera, mesh.vertices)
+
+
 def by_equations(scene, **options):
-    mesh = jax.tree.map(np.asarray, world_mesh(scene))
-    x, y, depth = np.asarray(homogeneous_px(scene.camera, mesh.vertices)).T
+    mesh, corners = jax.tree.map(np.asarray, project_mesh(scene))
+    x, y, depth = corners.T
     u, v = mesh.uv[mesh.faces].transpose(2, 0, 1)
     return softras.render(
         np.stack([x / depth, y / depth, depth], -1),
@@ -84,9 +95,11 @@ def test_mode_equals_the_equations():
     with jax.enable_x64(True):
         scene = make_random_scene(5)
         options = {"sigma": 1e-3, "gamma": 1e-2, "far": 10.0}
-        picture = render(scene, mode="soft", num_layers=5, shader=show_uv, **options)
+        picture = jax.jit(
+            lambda s: render(s, mode="soft", num_layers=5, shader=show_uv, **options)
+        )(scene)
         rgb, alpha = by_equations(scene, **options)
-        hard = render(scene, mode="hard")
+        hard = hard_render(scene)
     np.testing.assert_allclose(picture.alpha, alpha, atol=1e-5)
     np.testing.assert_allclose(picture.rgb, rgb, atol=1e-5)
     np.testing.assert_array_equal(picture.face_index, hard.face_index)
@@ -95,7 +108,7 @@ def test_mode_equals_the_equations():
 def test_sharp_limit_is_the_hard_render():
     """But for pixel centres on an outline; colours as with a visible background."""
     scene = make_random_scene(3)
-    hard = render(scene, mode="hard", shader=show_uv)
+    hard = hard_render(scene)
     for sigma, gamma in ((1e-9, 1e-6), (0.0, 1e-6)):
         rgb, alpha = draw(scene, sigma, gamma, 10.0)
         np.testing.assert_allclose(alpha, hard.alpha, atol=1e-4)

@@ -14,9 +14,11 @@ from ivg.render.shading import lambert
 from ivg.render.surfel import (
     FITS,
     NEIGHBOURS,
+    attenuated_lambert,
     render_surfels,
     surfel_normals,
     surfel_points,
+    surfels_from_depth,
 )
 from ivg.scene.appearance import make_lights
 
@@ -157,6 +159,15 @@ def test_inverse_squares_are_the_lights_of_the_renderer():
     picture, surface = picture_of(plane_depth(camera), ALBEDO, camera, lights())
     expected = jax.jit(lambert)(surface, lights())
     np.testing.assert_allclose(jnp.moveaxis(picture, -1, 0), expected, rtol=1e-5)
+
+
+def test_shadows_fall_on_surfels():
+    camera = view(8)
+    surface = surfels_from_depth(plane_depth(camera), ALBEDO, camera)
+    share = jax.random.uniform(jax.random.key(2), (3, 8, 15))
+    surface = surface.replace(light_visibility=share)
+    found = attenuated_lambert()(surface, lights())
+    np.testing.assert_allclose(found, lambert(surface, lights()), rtol=1e-5)
 
 
 def test_albedo_may_vary():

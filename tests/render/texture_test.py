@@ -1,5 +1,7 @@
 """Lookups in pictures, against SciPy and against means."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import jax.test_util
@@ -22,7 +24,14 @@ from ivg.scene import appearance, graph
 from ivg.scene.library import make_library
 from ivg.scene.mesh import make_mesh
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 SIZE = 48
+
+
+@functools.partial(jax.jit, static_argnames=("mode", "num_layers"))
+def draw(scene, **options):
+    return render(scene, **options)
 
 
 def random(*shape, seed=0):
@@ -78,6 +87,7 @@ def test_levels_of_mipmaps():
     half = make_mipmaps(texture)[64:80].reshape(4, 4, 3)
     looks = [sample_bilinear(t, uv) for t in (texture, half)]
 
+    @jax.jit
     def sample(level):
         slopes = jnp.zeros((2, 2, 50)).at[0, 0].set(2.0**level / 8)
         return sample_mipmapped(mipmaps, uv, slopes)
@@ -104,7 +114,7 @@ def test_mipmapped_gradients_are_finite(slope):
         return jnp.sum(sample_mipmapped(mipmaps, uv, slopes))
 
     args = random(1, 21, 3), random(2, 5), jnp.full((2, 2, 5), slope)
-    gradients = jax.grad(total, (0, 1, 2))(*args)
+    gradients = jax.jit(jax.grad(total, (0, 1, 2)))(*args)
     assert all(np.isfinite(g).all() for g in gradients)
     np.testing.assert_allclose(gradients[0].sum(), 15, rtol=1e-5)
 
@@ -133,13 +143,17 @@ def plane_scene(textures, *, eye=(0.0, 0.2, 1.0), scale=8.0, **material):
 
 def test_uv_slopes_are_differences_of_neighbours():
     scene = plane_scene(None)
-    camera, mesh = scene.camera, graph.world_mesh(scene)
-    planes = mesh_planes(camera, mesh, scene.material)
-    index = mesh_visibility(camera, mesh)
-    fragments = make_fragments(planes.corners, planes.origin, index)
-    uv = interpolate(planes.uv, fragments)
-    slopes = np.asarray(uv_slopes(planes, fragments, uv))[:, :, 0]
-    uv = np.asarray(uv)[:, 0]
+
+    @jax.jit
+    def look(scene):
+        camera, mesh = scene.camera, graph.world_mesh(scene)
+        planes = mesh_planes(camera, mesh, scene.material)
+        index = mesh_visibility(camera, mesh)
+        fragments = make_fragments(planes.corners, planes.origin, index)
+        uv = interpolate(planes.uv, fragments)
+        return uv[:, 0], uv_slopes(planes, fragments, uv)[:, :, 0]
+
+    uv, slopes = map(np.asarray, look(scene))
     rows = slice(SIZE // 2, SIZE)  # well below the horizon
     across = (uv[:, rows, 2:] - uv[:, rows, :-2]) / 2
     np.testing.assert_allclose(slopes[:, 0, rows, 1:-1], across, atol=1e-5)
@@ -149,7 +163,7 @@ def test_uv_slopes_are_differences_of_neighbours():
 
 def test_far_checkerboard_tends_to_its_mean():
     scene = plane_scene(checkerboard()[None])
-    buffers = jax.jit(lambda s: render(s, mode="hard"))(scene)
+    buffers = draw(scene, mode="hard")
     depth, grey = np.asarray(buffers.depth), np.asarray(buffers.rgb[..., 0])
     far, near = grey[depth > 5], grey[(depth > 0) & (depth < 1)]
     assert len(far) >= 48 and len(near) > 200
@@ -163,7 +177,7 @@ def test_texture_upright_and_in_colour():
     texture[0, 0, 0] = 1, 0, 0
     texture[0, 1, 1] = 0, 0, 1
     scene = plane_scene(texture, eye=(0, 30, 0.01), scale=1.0)
-    rgb = jax.jit(lambda s: render(s, mode="hard"))(scene).rgb
+    rgb = draw(scene, mode="hard").rgb
     quarter = SIZE // 4
     np.testing.assert_allclose(rgb[quarter + 5, quarter + 5], [1, 0, 0], atol=0.35)
     assert rgb[quarter + 5, quarter + 5, 0] > 0.6
@@ -174,7 +188,7 @@ def test_texture_upright_and_in_colour():
 def test_vertex_colours_are_interpolated():
     colours = np.array([[[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]]])
     scene = plane_scene(None, eye=(0, 30, 0.01), vertex_colours=colours)
-    rgb = jax.jit(render)(scene).rgb
+    rgb = draw(scene, mode="antialias").rgb
     middle = rgb[SIZE // 2 - 1 : SIZE // 2 + 1, SIZE // 2 - 1 : SIZE // 2 + 1]
     np.testing.assert_allclose(middle.mean((0, 1)), [0.5, 0, 0.5], atol=0.08)
 
@@ -204,11 +218,11 @@ def test_gradient_by_texels_finds_the_texture():
 def test_all_modes_show_textures_and_vertex_colours():
     shades = jnp.linspace(0.2, 1, 12).reshape(1, 4, 3)
     scene = plane_scene(checkerboard()[None], vertex_colours=shades)
-    hard = render(scene, mode="hard")
+    hard = draw(scene, mode="hard")
     assert np.std(hard.rgb) > 0.1
-    layers = render(scene, mode="layers", num_layers=2, tau=0.0)
+    layers = draw(scene, mode="layers", num_layers=2, tau=0.0)
     np.testing.assert_array_equal(layers.rgb, hard.rgb)
     sharp = {"sigma": 1e-9, "gamma": 1e-6, "far": 100.0}
-    soft = render(scene, mode="soft", num_layers=2, **sharp)
+    soft = draw(scene, mode="soft", num_layers=2, **sharp)
     near = slice(3 * SIZE // 4, SIZE)  # far texels change within rounding
     np.testing.assert_allclose(soft.rgb[near], hard.rgb[near], atol=1e-3)

@@ -38,14 +38,24 @@ jitted = jax.jit(visibility, static_argnames=STATIC)
 jitted_edges = jax.jit(edge_visibility, static_argnames=("backend",))
 
 
-def see(backend, vertices, faces=None, mask=None, **options):
-    """Faces of triangles given by homogeneous pixel coordinates."""
-    vertices = jnp.asarray(vertices)
+MOST_VERTICES, MOST_FACES = 64, 40
+
+
+def see(backend, vertices, faces=None, mask=None, *, is_padded=True, **options):
+    """Faces of triangles given by homogeneous pixel coordinates.
+
+    Small meshes are padded, so that one program draws them all.
+    """
+    vertices = np.asarray(jnp.asarray(vertices))  # in the precision of the moment
     if faces is None:
         faces = np.arange(len(vertices)).reshape(-1, 3)
-    faces = jnp.asarray(faces, jnp.int32)
-    mask = jnp.ones(len(faces), bool) if mask is None else jnp.asarray(mask)
-    options = {"near": NEAR, "height": SIZE, "width": SIZE} | options
+    faces = np.asarray(faces, np.int32)
+    mask = np.ones(len(faces), bool) if mask is None else np.asarray(mask)
+    if is_padded and len(vertices) <= MOST_VERTICES and len(faces) <= MOST_FACES:
+        vertices = np.pad(vertices, ((0, MOST_VERTICES - len(vertices)), (0, 0)))
+        more = MOST_FACES - len(faces)
+        faces, mask = np.pad(faces, ((0, more), (0, 0))), np.pad(mask, (0, more))
+    options = {"near": NEAR, "height": SIZE, "width": SIZE, "radius_px": 0.0} | options
     return np.asarray(jitted(vertices, faces, mask, backend=backend, **options))
 
 
@@ -82,7 +92,7 @@ def test_layers_equal_slow_peeling(backend, seed, dtype):
 
 @contract
 def test_more_layers_than_faces(backend):
-    layers = see(backend, TRIANGLE, num_layers=3)
+    layers = see(backend, TRIANGLE, num_layers=3, is_padded=False)
     assert (layers[0] == 0).any() and not (layers[1:] >= 0).any()
 
 
@@ -134,15 +144,16 @@ def test_ground_that_crosses_the_near_plane(backend):
     vertices = homogeneous_px(camera, ground)
     assert vertices[:, 2].min() < 0 < vertices[:, 2].max()
     index = see(backend, vertices, faces)
-    rays = ray_directions(camera, pixel_centres(SIZE, SIZE).reshape(-1, 2))
+    rays = jax.jit(ray_directions)(camera, pixel_centres(SIZE, SIZE).reshape(-1, 2))
     with np.errstate(divide="ignore"):
         expected = -0.8 / np.asarray(rays[:, 1]).reshape(SIZE, SIZE)
     points = 1.0 - expected * 0.95  # roughly z, to keep clear of the far border
     seen = (expected > 0) & (points > -45)
     np.testing.assert_array_equal((index[0] >= 0)[seen], True)
     assert not (index[0] >= 0)[expected < 0].any()
-    planes = face_planes(vertices, faces, *index.shape[1:])
-    depth = make_fragments(*planes, jnp.asarray(index)).depth[0]
+    depth = jax.jit(
+        lambda v, i: make_fragments(*face_planes(v, faces, SIZE, SIZE), i).depth[0]
+    )(vertices, jnp.asarray(index))
     np.testing.assert_allclose(np.asarray(depth)[seen], expected[seen], rtol=2e-4)
 
 
@@ -306,8 +317,8 @@ def test_vmap_over_different_meshes_equals_loop(backend):
     np.testing.assert_array_equal(some, jnp.stack(expected))
 
 
-@contract
-def test_threads_agree(backend):
+def test_threads_agree():
+    """`ffi_test.py` shows it of the kernels."""
     faces = jnp.arange(36, dtype=jnp.int32).reshape(-1, 3)
     call = jax.jit(
         lambda v: visibility(
@@ -318,7 +329,7 @@ def test_threads_agree(backend):
             height=64,
             width=64,
             num_layers=2,
-            backend=backend,
+            backend="reference",
         )  # fmt: skip
     )
     inputs = [jnp.asarray(2 * soup(s), jnp.float32) for s in range(8)]
@@ -454,6 +465,28 @@ def test_bad_arguments(options, message):
     } | options
     with pytest.raises(ValueError, match=message):
         visibility(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("edges", (3, 2)),
+        ("edge_sharp", (2,)),
+        ("edge_mask", (3, 1)),
+        ("face_group", (2,)),
+        ("face_index", (4, 4)),
+    ],
+)
+def test_bad_arguments_of_edges(name, shape):
+    shapes = {
+        "face_group": (1,), "edges": (3, 4), "edge_sharp": (3,), "edge_mask": (3,),
+        "face_index": (1, 4, 4),
+    }  # fmt: skip
+    arrays = {n: jnp.zeros(s, int) for n, s in (shapes | {name: shape}).items()}
+    with pytest.raises(ValueError, match=f"{name} must have shape"):
+        edge_visibility(
+            jnp.asarray(TRIANGLE), jnp.arange(3).reshape(1, 3), near=NEAR, **arrays
+        )
 
 
 def test_no_derivative():

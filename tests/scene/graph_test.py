@@ -108,6 +108,7 @@ def test_world_mesh(shapes):
         edges = np.asarray(world.edges)[rows]
         assert np.all(edges[:, :2] // vertices_per_node == n)
         assert np.all((edges[:, 2:] < 0) | (edges[:, 2:] // faces_per_node == n))
+        assert np.all(graph.node_of_rows(len(world.faces), 5)[here] == n)
     lengths = np.linalg.norm(world.normals, axis=1)[np.asarray(world.vertex_mask)]
     np.testing.assert_allclose(lengths, 1, atol=1e-5)
 

@@ -81,7 +81,7 @@ def test_instances_are_whole_and_differ(family):
     rows = [middle_values(family), *draw_values(family, 0, 14)]
     assert rows[1] == draw_values(family, 0, 14)[0]
     extents = []
-    for values in rows:
+    for values in rows[:6]:
         mesh = make_instance(family, values, 0.008)
         solid = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
         assert solid.is_watertight and solid.volume > 0 and solid.body_count == 1

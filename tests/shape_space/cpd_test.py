@@ -141,21 +141,52 @@ def test_coherence_keeps_neighbours_together():
     assert roughness(3.0) < roughness(0.3)
 
 
+@pytest.mark.parametrize(
+    "model",
+    [rigid_model(), affine_model(), nonrigid_model()],
+    ids=["rigid", "affine", "nonrigid"],
+)
 @given(
     seed=st.integers(0, 50),
-    m=st.integers(1, 12),
+    m=st.integers(0, 12),
+    axes=st.integers(1, 3),
+    place=st.sampled_from([0.0, 0.1, 1e3]),
     spread=st.sampled_from([0.0, 1e-6, 1.0, 1e6]),
     outliers=st.sampled_from([0.0, 0.5]),
 )
-def test_hostile_clouds_stay_finite(seed, m, spread, outliers):
-    """One point, all points in one place, very far ones."""
+def test_hostile_clouds_stay_finite(model, seed, m, axes, place, spread, outliers):
+    """All points in one place, on a line or in a plane, very far ones."""
     rng = np.random.default_rng(seed)
     source, target = np.zeros((12, 3)), spread * rng.normal(size=(7, 3))
-    source[:m] = rng.normal(size=(m, 3))
-    found = register_points(
-        source, target, nonrigid_model(), outliers=outliers, max_iterations=20
-    )
-    assert np.isfinite(found.moved).all()
+    source[:m, :axes] = rng.normal(size=(m, axes))
+    source = source @ Rotation.random(rng=rng).as_matrix() + place
+    found = register_points(source, target, model, outliers=outliers, max_iterations=20)
+    for numbers in (found.moved, *jax.tree.leaves(found.params)):
+        assert np.isfinite(numbers).all()
+
+
+@pytest.mark.parametrize("model", [rigid_model(), affine_model()])
+def test_one_point_goes_to_the_middle(model):
+    target = np.random.default_rng(0).normal(size=(9, 3))
+    found = register_points(np.ones((1, 3)), target, model)
+    np.testing.assert_allclose(found.moved[0], target.mean(0), atol=1e-6)
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(found.params))
+
+
+def test_a_flat_cloud_may_be_sheared():
+    flat = np.random.default_rng(0).uniform(-1, 1, (40, 3)) * [1, 1, 0]
+    turned = flat @ Rotation.from_rotvec([0.3, 0.2, 0.1]).as_matrix() + 0.1
+    sheared = turned @ (np.eye(3) + 0.1 * np.arange(9).reshape(3, 3) / 8)
+    found = register_points(turned, sheared, affine_model(), max_iterations=200)
+    np.testing.assert_allclose(found.moved, sheared, atol=1e-3)
+
+
+@pytest.mark.parametrize("outliers", [-0.1, 1.0, np.nan])
+def test_bad_share_of_outliers(outliers):
+    with pytest.raises(ValueError, match="outliers"):
+        register_points(
+            np.ones((3, 3)), np.ones((3, 3)), rigid_model(), outliers=outliers
+        )
 
 
 @pytest.mark.parametrize("bad", [np.zeros((0, 3)), np.full((4, 3), np.nan)])

@@ -1,5 +1,7 @@
 """Critics: their penalty, the distance that they measure, and who learns from them."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -93,6 +95,7 @@ def players(place):
     return {"critic": critic, "generator": {"place": jnp.asarray(place)}}
 
 
+@functools.cache
 def trainer(rate):
     optimizers = {
         "critic": optax.adam(1e-2, b1=0.5),

@@ -53,6 +53,15 @@ def test_it_learns_and_resumes(tmp_path):
     np.testing.assert_array_equal(same_losses, losses)
 
 
+def test_numbers_of_steps_that_cannot_be(tmp_path):
+    with pytest.raises(ValueError, match="multiple of 10, got 25"):
+        run(tmp_path / "odd", 25)
+    assert not list(tmp_path.iterdir())
+    run(tmp_path / "more", 40)
+    with pytest.raises(ValueError, match="40 steps, more than 20"):
+        run(tmp_path / "more", 20)
+
+
 def test_devices_share_a_batch(tmp_path):
     """Parameters, losses and checkpoints as with one device."""
 
