@@ -58,7 +58,7 @@ class Config:
     variants: tuple[str, ...] = tuple(VARIANTS)
     sizes: Pix2SceneSizes = CPU_SIZES
     num_train: int = 20_000
-    num_test: int = 500
+    num_test: int = 300
     random_lights: bool = False
     batch_size: int = 32
     steps: int = 24_000
@@ -76,8 +76,8 @@ class Config:
     normal_weight: float = 1.0
     edge_weight: float = 0.03
     adversarial_weight: float = 0.1
-    refine_steps: int = 60
-    refine_rate: float = 2e-2
+    refine_steps: int = 120
+    refine_rate: float = 3e-2
     refine_prior: float = 1e-2
     num_hausdorff: int = 200
     num_sweep: int = 200

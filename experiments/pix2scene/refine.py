@@ -18,7 +18,7 @@ from experiments.pix2scene.evaluate import square_errors
 from experiments.pix2scene.networks import FIT, decode
 from ivg.data.room_views import ALBEDO, SceneViews
 from ivg.energy.pixel import pyramid
-from ivg.refine.gradient import EnergyFn, gradient_refiner
+from ivg.refine.gradient import gradient_refiner
 from ivg.refine.refiner import refine
 from ivg.render.surfel import render_surfels
 from ivg.typing import Array, PyTree
@@ -28,14 +28,14 @@ _NUM_SIZES = 4  # at which pictures are compared, each half the one before
 
 
 class Seen(NamedTuple):
-    """What latents should explain.
+    """What a latent should explain.
 
     Attributes:
-      views: `[B]` pictures, with cameras and lights.
-      start: `[B, n]` their encodings.
+      view: one picture, with camera and lights.
+      start: `[n]` its encoding.
     """
 
-    views: SceneViews
+    view: SceneViews
     start: Array
 
 
@@ -44,55 +44,37 @@ class Refined(NamedTuple):
 
     Attributes:
       z: `[E, n]` after the last step.
-      energy: `[E, T + 1]` of each picture, before the first and after every step.
+      energy: `[E, T + 1]` of each picture, before every step and after the last.
     """
 
     z: np.ndarray
     energy: np.ndarray
 
 
-def picture_energies(config: Config, params: PyTree, z: Array, seen: Seen) -> Array:
-    """How badly latents explain pictures.
+def latent_energy(config: Config, params: PyTree, z: Array, seen: Seen) -> Array:
+    """How badly a latent explains its picture.
 
     Args:
       config: sizes and weight of the prior.
       params: of encoder and decoder.
-      z: `[B, n]`.
-      seen: `[B]`.
+      z: `[n]`.
+      seen: picture and encoding.
 
     Returns:
-      `[B]`: the Huber loss of colours, mean over the pictures of a pyramid, in units of
+      `[]`: the Huber loss of colours, mean over the pictures of a pyramid, in units of
       `_LIMIT`, which is halved with their sizes; and the mean square distance of the
       latent from its encoding. Differentiable in `z`. A pixel that an outline crosses
       must not count with the square, and a face that is too dark as a whole must count
       more than what normals make up for pixel by pixel.
     """
-    views = seen.views
-    depth = decode(config, params, z, views.eye, views.label)
-
-    def error(depth, views):
-        camera, lights = known_cameras(config, views)
-        image, _ = render_surfels(depth, jnp.full(3, ALBEDO), camera, lights, fit=FIT)
-        wrong = pyramid(image - views.image, _NUM_SIZES)
-        units = (x * 2**level / _LIMIT for level, x in enumerate(wrong))
-        return sum(jnp.mean(optax.huber_loss(x)) for x in units) / _NUM_SIZES
-
-    away = jnp.mean((z - seen.start) ** 2, -1)
-    return jax.vmap(error)(depth, views) + config.refine_prior * away
-
-
-def latent_energy(config: Config, params: PyTree) -> EnergyFn:
-    """Makes the energy of several latents together.
-
-    Args:
-      config: sizes and weight of the prior.
-      params: of encoder and decoder.
-
-    Returns:
-      `(z [B, n], Seen) -> []`, a sum: with an optimizer that treats every number by
-      itself, as Adam does, pictures do not affect each other.
-    """
-    return lambda z, seen: jnp.sum(picture_energies(config, params, z, seen))
+    view = seen.view
+    depth = decode(config, params, z[None], view.eye[None], view.label[None])[0]
+    camera, lights = known_cameras(config, view)
+    image, _ = render_surfels(depth, jnp.full(3, ALBEDO), camera, lights, fit=FIT)
+    wrong = pyramid(image - view.image, _NUM_SIZES)
+    units = (x * 2**level / _LIMIT for level, x in enumerate(wrong))
+    error = sum(jnp.mean(optax.huber_loss(x)) for x in units) / _NUM_SIZES
+    return error + config.refine_prior * jnp.mean((z - seen.start) ** 2)
 
 
 def refine_latents(
@@ -115,12 +97,17 @@ def refine_latents(
 
 @jax.jit(static_argnums=0)
 def _refined(config, params, rows):
-    seen, steps = Seen(*rows), config.refine_steps
-    schedule = optax.cosine_decay_schedule(config.refine_rate, steps, 0.1)
-    refiner = gradient_refiner(latent_energy(config, params), optax.adam(schedule))
-    path = refine(refiner, seen.start, seen, steps).trajectory
-    energy = jax.lax.map(lambda z: picture_energies(config, params, z, seen), path)
-    return Refined(path[-1], energy.T)
+    schedule = optax.cosine_decay_schedule(config.refine_rate, config.refine_steps, 0.1)
+    energy = functools.partial(latent_energy, config, params)
+    refiner = gradient_refiner(energy, optax.adam(schedule))
+
+    def one(view, start):
+        seen = Seen(view, start)
+        found = refine(refiner, start, seen, config.refine_steps)
+        energies = jnp.append(found.info["energy"], energy(found.params, seen))
+        return Refined(found.params, energies)
+
+    return jax.vmap(one)(*rows)
 
 
 def gain_metrics(
@@ -154,6 +141,5 @@ __all__ = [
     "Seen",
     "gain_metrics",
     "latent_energy",
-    "picture_energies",
     "refine_latents",
 ]
