@@ -70,7 +70,7 @@ class Config:
     smoothing: float = 0.99
     clip: float = 100.0
     penalty: float = 10.0
-    image_weight: float = 14.0
+    image_weight: float = 8.0
     latent_weight: float = 0.3
     range_weight: float = 10.0
     normal_weight: float = 1.0

@@ -18,7 +18,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ivg.energy.pixel import pyramid
 from ivg.train.adversarial import gradient_penalty, interpolate
 from ivg.train.depth_losses import edge_loss, normal_loss, range_loss
 from ivg.train.scene_cycle import (
@@ -32,8 +31,7 @@ from ivg.train.scene_cycle import (
 from ivg.typing import Array, PyTree
 
 _EPSILON = 1e-8  # added to squares, for the root has no gradient at zero
-_LEAST = 0.01  # distance of colours below which it counts as its square, full size
-_NUM_SIZES = 4  # at which pictures are compared, each half the one before
+_LEAST = 0.01  # distance of colours below which it counts as its square
 
 
 class LossWeights(NamedTuple):
@@ -132,31 +130,23 @@ def mean_distance(first: Array, second: Array) -> Array:
 
 
 def pixel_distance(first: Array, second: Array) -> Array:
-    """Mean distance of pictures, pixel by pixel, at several sizes.
+    """Mean distance of pictures, pixel by pixel.
 
     Along an outline a picture of the true depth differs from the true picture in some
     pixels by much. In the norm of equation (4), over the whole picture, these outweigh
-    all others; a sum of the distances of pixels counts them linearly. Where a face is
-    too far, it is a little too dark as a whole, which tilted normals can make up for in
-    each pixel alone but hardly for the mean of many: so pictures are compared again at
-    a half, a quarter and an eighth of their size.
+    all others; a sum of the distances of pixels counts them linearly.
 
     Args:
       first: `[B, H, W, C]`.
       second: `[B, H, W, C]`.
 
     Returns:
-      `[]`, a mean over sizes; `mean_distance` if all pixels of a picture are equally
-      far in the same direction, else less. The gradient is finite where they are the
-      same.
+      `[]`; `mean_distance` if all pixels of a picture are equally far, else less. The
+      gradient is finite where they are the same.
     """
-    sizes = (jax.vmap(lambda x: pyramid(x, _NUM_SIZES))(x) for x in (first, second))
-    apart = [
-        jnp.sqrt(jnp.sum((a - b) ** 2, -1) + (_LEAST / 2**i) ** 2)
-        for i, (a, b) in enumerate(zip(*sizes, strict=True))
-    ]
-    mean = sum(jnp.mean(x) for x in apart) / _NUM_SIZES
-    return math.sqrt(first[0, ..., 0].size) * mean
+    square = jnp.sum((first - second) ** 2, -1)
+    apart = jnp.mean(jnp.sqrt(square + _LEAST**2), (1, 2))
+    return math.sqrt(square[0].size) * jnp.mean(apart)
 
 
 def regularization(
