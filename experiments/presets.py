@@ -1,7 +1,7 @@
 """Sizes of experiments: presets, of which flags replace single fields."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from ivg.io.errors import InputError
@@ -24,8 +24,7 @@ def make_config(presets: Mapping[str, Config], preset: str, **changes) -> Config
       InputError: for an unknown preset, a number that is not positive (a seed may be
         anything), or training steps that are no multiple of the field `chunk`.
     """
-    if preset not in presets:
-        raise InputError(f"--preset={preset}: name one of {', '.join(presets)}")
+    check_choices("preset", [preset], presets)
     given = {name: value for name, value in changes.items() if value is not None}
     for name, value in given.items():
         values = value if isinstance(value, tuple) else (value,)
@@ -38,4 +37,22 @@ def make_config(presets: Mapping[str, Config], preset: str, **changes) -> Config
     return dataclasses.replace(presets[preset], **given)  # pyright: ignore
 
 
-__all__ = ["make_config"]
+def check_choices(flag: str, values: Iterable, choices: Iterable) -> None:
+    """Refuses what cannot be chosen.
+
+    Args:
+      flag: name of the flag, without dashes.
+      values: that were chosen.
+      choices: all that there are.
+
+    Raises:
+      InputError: for the first of the values that is no choice.
+    """
+    known = list(choices)
+    for value in values:
+        if value not in known:
+            choose = ", ".join(map(str, known))
+            raise InputError(f"--{flag}={value}: choose from {choose}")
+
+
+__all__ = ["check_choices", "make_config"]

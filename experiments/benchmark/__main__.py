@@ -13,13 +13,13 @@ _OUTPUT = flags.DEFINE_string("output", "output", "Folder for the results.")
 
 
 def _benchmark():
-    from experiments.benchmark.run import PRESETS, check_peers, check_sizes, run
+    from experiments.benchmark.run import PRESETS, run
 
     config = make_config(
         PRESETS,
         _PRESET.value,
-        sizes=None if _SIZES.value is None else check_sizes(_SIZES.value),
-        peers=None if _PEERS.value is None else check_peers(_PEERS.value),
+        sizes=None if _SIZES.value is None else tuple(_SIZES.value),
+        peers=None if _PEERS.value is None else tuple(_PEERS.value),
         rounds=_ROUNDS.value,
     )
     return run(config, _OUTPUT.value)

@@ -4,7 +4,7 @@ import dataclasses
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -13,9 +13,9 @@ from tqdm import tqdm
 
 from experiments.benchmark import contestants, scaling
 from experiments.benchmark.scenes import SUBDIVISIONS, make_soup
+from experiments.presets import check_choices
 from experiments.tables import markdown_table
 from ivg.io.atomic import check_writable_folder, write_atomic, write_json
-from ivg.io.errors import InputError
 from ivg.viz.plots import curves_png
 
 
@@ -52,45 +52,6 @@ _MODES = ("antialias", "hard", "soft", "layers")
 _MOST_FOR_ALL_MODES = 256  # beyond, the soft mode takes seconds
 
 
-def check_peers(names: Iterable[str]) -> tuple[str, ...]:
-    """Names of other renderers.
-
-    Args:
-      names: names; empty ones are left out.
-
-    Returns:
-      The names.
-
-    Raises:
-      InputError: for an unknown one.
-    """
-    given = tuple(name for name in names if name)
-    for name in given:
-        if name not in _PEERS:
-            raise InputError(f"--peers={name}: name some of {', '.join(_PEERS)}")
-    return given
-
-
-def check_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
-    """Sides of pictures that there are scenes for.
-
-    Args:
-      sizes: pixels.
-
-    Returns:
-      The sides.
-
-    Raises:
-      InputError: for another one.
-    """
-    given = tuple(sizes)
-    for size in given:
-        if size not in SUBDIVISIONS:
-            known = ", ".join(map(str, SUBDIVISIONS))
-            raise InputError(f"--sizes={size}: name some of {known}")
-    return given
-
-
 def run(config: Config, output: str) -> dict[str, float]:
     """Times all contestants on all scenes.
 
@@ -107,8 +68,11 @@ def run(config: Config, output: str) -> dict[str, float]:
       `ms_{who}_{what}_{size}`.
 
     Raises:
-      InputError: if the folder cannot be written.
+      InputError: for a size that there is no scene for, an unknown peer, or if the
+        folder cannot be written.
     """
+    check_choices("sizes", config.sizes, SUBDIVISIONS)
+    check_choices("peers", config.peers, _PEERS)
     check_writable_folder(output)
     medians: dict[tuple[str, str, int], float] = {}
     for size in tqdm(config.sizes, desc="benchmark", unit="scene"):
@@ -265,8 +229,6 @@ def _write(folder: Path, metrics, medians, growth) -> None:
 __all__ = [
     "PRESETS",
     "Config",
-    "check_peers",
-    "check_sizes",
     "describe_machine",
     "run",
     "table",

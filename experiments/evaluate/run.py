@@ -31,8 +31,9 @@ from experiments.evaluate.store import (
     write_table,
 )
 from experiments.evaluate.systems import SYSTEMS, System
+from experiments.presets import check_choices
 from ivg.io.atomic import check_writable_folder, write_atomic, write_json
-from ivg.io.errors import InputError, one_line
+from ivg.io.errors import one_line
 from ivg.scale import (
     agreed,
     batch_that_fits,
@@ -107,8 +108,7 @@ def run(
 
 
 def _system_of(config: Config) -> System:
-    if config.system not in SYSTEMS:
-        raise InputError(f"--system={config.system}: name one of {', '.join(SYSTEMS)}")
+    check_choices("system", [config.system], SYSTEMS)
     return SYSTEMS[config.system](config.preset, config.seed)
 
 

@@ -3,8 +3,7 @@
 from absl import flags
 
 from experiments.command import run_command
-from experiments.presets import make_config
-from ivg.io.errors import InputError
+from experiments.presets import check_choices, make_config
 
 _MODE = flags.DEFINE_enum("mode", "evaluate", ["train", "evaluate"], "What to do.")
 _PRESET = flags.DEFINE_string("preset", "cpu", "smoke, cpu or paper.")
@@ -29,9 +28,7 @@ def _multi_sparc():
     from experiments.multi_sparc.config import NAMES, PRESETS, SHIPPED
     from experiments.multi_sparc.run import run_evaluation, run_training
 
-    unknown = set(_NETWORKS.value or ()) - set(NAMES)
-    if unknown:
-        raise InputError(f"--networks={min(unknown)}: name some of {', '.join(NAMES)}")
+    check_choices("networks", _NETWORKS.value or (), NAMES)
     config = make_config(
         PRESETS, _PRESET.value, num_scenes=_SCENES.value, seed=_SEED.value,
         networks=tuple(_NETWORKS.value) if _NETWORKS.value else None,

@@ -3,8 +3,7 @@
 from absl import flags
 
 from experiments.command import run_command
-from experiments.presets import make_config
-from ivg.io.errors import InputError
+from experiments.presets import check_choices, make_config
 
 _MODE = flags.DEFINE_enum("mode", "evaluate", ["train", "evaluate"], "What to do.")
 _PRESET = flags.DEFINE_string("preset", "cpu", "smoke, cpu or paper.")
@@ -40,10 +39,7 @@ def _chosen(names):
 
     if names is None:
         return {}
-    models = (*KINDS, *VARIANTS)
-    for name in names:
-        if name not in models:
-            raise InputError(f"--models={name}: name some of {', '.join(models)}")
+    check_choices("models", names, (*KINDS, *VARIANTS))
     return {
         "kinds": tuple(name for name in KINDS if name in names),
         "variants": tuple(name for name in VARIANTS if name in names),

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from experiments.benchmark.run import PRESETS, check_peers, check_sizes, run
+from experiments.benchmark.run import PRESETS, run
 from experiments.benchmark.scenes import make_soup
 from ivg.io.errors import InputError
 
@@ -33,13 +33,14 @@ def test_peer_gives_ratios(tmp_path):
     assert metrics["ratio_deodr_hard_forward_backward_64"] > 0
 
 
-def test_unknown_size():
-    assert check_sizes([128, 64]) == (128, 64)
-    with pytest.raises(InputError, match="--sizes=100: name some of 64, 128"):
-        check_sizes([100])
-
-
-def test_unknown_peer():
-    assert check_peers(["deodr", ""]) == ("deodr",)
-    with pytest.raises(InputError, match="--peers=blender"):
-        check_peers(["blender"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sizes": (128, 100)}, "--sizes=100: choose from 64, 128"),
+        ({"peers": ("deodr", "blender")}, "--peers=blender: choose from deodr"),
+    ],
+)
+def test_unknown_choices(tmp_path, change, message):
+    with pytest.raises(InputError, match=message):
+        run(dataclasses.replace(PRESETS["smoke"], **change), str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()

@@ -174,7 +174,7 @@ def test_memory_chooses_the_batch(tmp_path, monkeypatch):
 
 
 def test_errors_name_the_mend(tmp_path):
-    with pytest.raises(InputError, match="--system=lid: name one of lido, gradient"):
+    with pytest.raises(InputError, match="--system=lid: choose from lido, gradient"):
         run(Config(system="lid"), str(tmp_path))
     for given, message in {
         ("host:1", 2, None): "give all three, or none",

@@ -27,7 +27,7 @@ def test_fields_are_replaced():
 @pytest.mark.parametrize(
     "preset, changes, message",
     [
-        ("huge", {}, "--preset=huge: name one of smoke"),
+        ("huge", {}, "--preset=huge: choose from smoke"),
         ("cpu", {"steps": -1}, "--steps=-1"),
         ("cpu", {"num_scenes": 0}, "--num_scenes=0"),
         ("cpu", {"learning_rate": float("nan")}, "--learning_rate=nan"),
