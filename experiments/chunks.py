@@ -4,26 +4,32 @@ from collections.abc import Callable
 
 import jax
 import numpy as np
+from tqdm import tqdm
 
 from ivg.typing import PyTree
 
 
-def in_chunks(function: Callable, *arrays: PyTree, chunk: int = 50) -> PyTree:
+def in_chunks(
+    function: Callable, *arrays: PyTree, chunk: int = 50, label: str | None = None
+) -> PyTree:
     """Applies a compiled function to parts of equal length of long arrays.
 
     Args:
       function: of pytrees with a leading axis.
-      *arrays: pytrees with a leading axis `[M]`.
-      chunk: length of a part; the last one is filled with its last row.
+      *arrays: pytrees with a leading axis `[M]`, of arrays or random keys.
+      chunk: length of a part; the last one is filled with its last row, so that there
+        is one program.
+      label: on the progress bar; None for no bar.
 
     Returns:
       What the function returns, joined, as NumPy arrays `[M]`.
     """
-    total = len(jax.tree.leaves(arrays)[0])
-    chunk, parts = min(chunk, total), []
-    for start in range(0, total, chunk):
+    total, parts = len(jax.tree.leaves(arrays)[0]), []
+    chunk = min(chunk, total)
+    starts = range(0, total, chunk)
+    for start in tqdm(starts, label, unit=f"x {chunk}", disable=label is None):
         rows = np.minimum(np.arange(start, start + chunk), total - 1)
-        part = function(*jax.tree.map(lambda x, r=rows: np.asarray(x)[r], arrays))
+        part = function(*jax.tree.map(lambda x, r=rows: x[r], arrays))
         parts.append(jax.tree.map(np.asarray, part))
     return jax.tree.map(lambda *x: np.concatenate(x)[:total], *parts)
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from tqdm import tqdm
 
+from experiments.chunks import in_chunks
 from experiments.multi_sparc.config import Config
 from ivg.data.indoor_layout import Room
 from ivg.data.indoor_models import IndoorModels, make_models
@@ -259,14 +259,7 @@ def _keys(config: Config, split: str, count: int) -> Array:
 def _make_all(config: Config, one, keys: Array, label: str):
     """All examples, some at a time, on the host."""
     run = jax.jit(lambda keys: jax.lax.map(one, keys))
-    size = min(config.render_at_once, len(keys))
-    starts = range(0, len(keys), size)
-    parts = []
-    for start in tqdm(starts, desc=f"{label} pictures", unit=f"x {size}"):
-        rows = np.minimum(np.arange(start, start + size), len(keys) - 1)
-        kept = min(size, len(keys) - start)
-        parts.append(jax.tree.map(lambda x, n=kept: np.asarray(x)[:n], run(keys[rows])))
-    return jax.tree.map(lambda *x: np.concatenate(x), *parts)
+    return in_chunks(run, keys, chunk=config.render_at_once, label=f"{label} pictures")
 
 
 def mean_sizes(models: Sequence[IndoorModels]) -> np.ndarray:

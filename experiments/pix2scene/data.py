@@ -1,12 +1,12 @@
 """Pictures of rooms: to train with, to test with, and from turned cameras."""
 
-from collections.abc import Callable
+import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from tqdm import tqdm
 
+from experiments.chunks import in_chunks
 from experiments.pix2scene.config import Config
 from ivg.data.room_views import (
     AZIMUTH_RAD,
@@ -15,16 +15,12 @@ from ivg.data.room_views import (
     SceneViews,
     octant_lights,
     octant_point,
-    room_camera,
-    room_lights,
     sample_view,
     see_room,
     turned_eye,
 )
 from ivg.data.surfel_rooms import CLASSES, room_library, sample_room_scene
-from ivg.geometry.camera import Camera
-from ivg.scene.appearance import Lights
-from ivg.typing import Array, PyTree
+from ivg.typing import Array
 
 SPLITS = ("train", "test", "sweep", "mean")
 _AT_ONCE = 1000
@@ -43,15 +39,23 @@ def make_views(config: Config, kind: str, split: str) -> SceneViews:
       `SceneViews` with a leading axis `[E]`. Of those to train with, pictures are
       float16, and depth `[E, 0, 0]` and normals `[E, 0, 0, 3]` are left out.
     """
+    is_train = split == "train"
+    draw = _viewer(kind, config.sizes.pixels, is_train)
+    count = config.num_train if is_train else config.num_test
+    keys = _keys(config, kind, split, count)
+    return in_chunks(draw, keys, chunk=_AT_ONCE, label=f"{kind} {split}")
+
+
+@functools.cache
+def _viewer(kind, pixels, is_compact):
+    """The compiled function from random keys to views of rooms."""
     library = room_library(kind)
 
     def one(key):
-        size = config.sizes.pixels
-        views = sample_view(key, library, kind, size)
-        return _compact(views) if split == "train" else views
+        views = sample_view(key, library, kind, pixels)
+        return _compact(views) if is_compact else views
 
-    count = config.num_train if split == "train" else config.num_test
-    return _draw(one, _keys(config, kind, split, count), f"{kind} {split}")
+    return jax.jit(lambda keys: jax.lax.map(one, keys))
 
 
 def _compact(views: SceneViews) -> SceneViews:
@@ -93,7 +97,9 @@ def make_sweep(config: Config, kind: str) -> SceneViews:
 
         return jax.lax.map(see, angles)
 
-    return _draw(one, _keys(config, kind, "sweep", config.num_sweep), f"{kind} turned")
+    draw = jax.jit(lambda keys: jax.lax.map(one, keys))
+    keys = _keys(config, kind, "sweep", config.num_sweep)
+    return in_chunks(draw, keys, chunk=_AT_ONCE, label=f"{kind} turned")
 
 
 def way_to_turn(eye: Array) -> Array:
@@ -114,55 +120,8 @@ def _keys(config: Config, kind: str, split: str, count: int) -> Array:
     return jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(count))
 
 
-def in_parts(
-    run: Callable, rows: PyTree, size: int, label: str | None = None
-) -> PyTree:
-    """A function of many rows, some at a time, on the host.
-
-    Args:
-      run: compiled function of a pytree of arrays `[size, ...]`.
-      rows: pytree of arrays `[E, ...]`.
-      size: rows at a time; the last part is filled up with copies, so that there is
-        one program.
-      label: on the progress bar; None for no bar.
-
-    Returns:
-      Pytree of NumPy arrays `[E, ...]`.
-    """
-    count, parts = len(jax.tree.leaves(rows)[0]), []
-    starts = range(0, count, size)
-    for start in tqdm(starts, label, unit=f"x {size}", disable=label is None):
-        own = np.minimum(np.arange(start, start + size), count - 1)
-        found = run(jax.tree.map(lambda x, own=own: x[own], rows))
-        kept = min(size, count - start)
-        parts.append(jax.tree.map(lambda x, n=kept: np.asarray(x)[:n], found))
-    return jax.tree.map(lambda *x: np.concatenate(x), *parts)
-
-
-def _draw(one: Callable, keys: Array, label: str) -> PyTree:
-    """What a function makes of every key, on the host."""
-    run = jax.jit(lambda keys: jax.lax.map(one, keys))
-    return in_parts(run, keys, min(_AT_ONCE, len(keys)), label)
-
-
-def known_cameras(config: Config, views: SceneViews) -> tuple[Camera, Lights]:
-    """Camera and lights of one picture.
-
-    Args:
-      config: size of pictures.
-      views: one view.
-
-    Returns:
-      `Camera` and `Lights`, as `render_surfels` takes them.
-    """
-    camera = room_camera(views.eye, config.sizes.pixels)
-    return camera, room_lights(views.light, views.light_rgb)
-
-
 __all__ = [
     "SPLITS",
-    "in_parts",
-    "known_cameras",
     "make_sweep",
     "make_views",
     "way_to_turn",

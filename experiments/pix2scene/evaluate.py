@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.chunks import in_chunks
 from experiments.pix2scene.config import Config
-from experiments.pix2scene.data import in_parts, known_cameras
-from experiments.pix2scene.networks import FIT, decode, encode
-from ivg.data.room_views import ALBEDO, SceneViews, room_camera
+from experiments.pix2scene.networks import FIT, decode, encode, render_room
+from ivg.data.room_views import SceneViews, room_camera
 from ivg.metrics.hausdorff import hausdorff
 from ivg.models.pix2scene import encoder_network
-from ivg.render.surfel import render_surfels, surfel_normals, surfel_points
+from ivg.render.surfel import surfel_normals, surfel_points
 from ivg.typing import PyTree
 
 
@@ -46,12 +46,12 @@ def encodings(config: Config, params: PyTree, views: SceneViews) -> np.ndarray:
     """
     rows = (views.image, views.eye, views.label)
     run = functools.partial(_encoded, config, params)
-    return in_parts(run, rows, config.batch_size)
+    return in_chunks(run, *rows, chunk=config.batch_size)
 
 
 @jax.jit(static_argnums=0)
-def _encoded(config, params, rows):
-    return encode(config, params, *rows)
+def _encoded(config, params, image, eye, label):
+    return encode(config, params, image, eye, label)
 
 
 def reconstruct(
@@ -71,22 +71,19 @@ def reconstruct(
     # Pictures are not looked at: something small stands for them.
     known = views._replace(image=views.eye, depth=views.eye, normal=views.eye)
     run = functools.partial(_reconstructed, config, params)
-    return in_parts(run, (known, z), config.batch_size)
+    return in_chunks(run, known, z, chunk=config.batch_size)
 
 
 @jax.jit(static_argnums=0)
-def _reconstructed(config, params, rows):
-    views, z = rows
+def _reconstructed(config, params, views, z):
     depth = decode(config, params, z, views.eye, views.label)
+    image = jax.vmap(render_room)(depth, views)
+    return Reconstruction(z, depth, image, jax.vmap(_normals)(depth, views.eye))
 
-    def shaded(depth, views):
-        camera, lights = known_cameras(config, views)
-        image, surface = render_surfels(
-            depth, jnp.full(3, ALBEDO), camera, lights, fit=FIT
-        )
-        return image, jnp.moveaxis(surface.normal, 0, -1)
 
-    return Reconstruction(z, depth, *jax.vmap(shaded)(depth, views))
+def _normals(depth, eye):
+    normal = surfel_normals(depth, room_camera(eye, depth.shape[0]), fit=FIT)
+    return jnp.moveaxis(normal, 0, -1)
 
 
 def untrained(config: Config, params: PyTree) -> PyTree:
@@ -131,11 +128,11 @@ def hausdorff_errors(
     """
     rows = (depth, views.depth, views.eye)
     rows = jax.tree.map(lambda x: x[: config.num_hausdorff], rows)
-    return in_parts(_hausdorff, rows, config.batch_size)
+    return in_chunks(_hausdorff, *rows, chunk=config.batch_size)
 
 
 @jax.jit
-def _hausdorff(rows):
+def _hausdorff(*rows):
     def one(row):
         depth, true, eye = row
         camera = room_camera(eye, depth.shape[0])
@@ -157,14 +154,13 @@ def normal_errors(config: Config, depth: np.ndarray, views: SceneViews) -> np.nd
       `[E]` means over pixels, degrees.
     """
     rows = (depth, views.normal, views.eye)
-    return in_parts(_normal_errors, rows, config.batch_size)
+    return in_chunks(_normal_errors, *rows, chunk=config.batch_size)
 
 
 @jax.jit
-def _normal_errors(rows):
+def _normal_errors(*rows):
     def one(depth, true, eye):
-        found = surfel_normals(depth, room_camera(eye, depth.shape[0]), fit=FIT)
-        cosine = jnp.sum(jnp.moveaxis(found, 0, -1) * true, -1)
+        cosine = jnp.sum(_normals(depth, eye) * true, -1)
         return jnp.mean(jnp.rad2deg(jnp.arccos(jnp.clip(cosine, -1, 1))))
 
     return jax.vmap(one)(*rows)

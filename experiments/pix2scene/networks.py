@@ -76,23 +76,19 @@ def room_batch(views: SceneViews) -> RoomBatch:
     return RoomBatch(image, view_of(views.eye), views.label, views.eye, *lights)
 
 
-def render_rooms(depth: Array, batch: RoomBatch) -> Array:
-    """Pictures of depth maps under the cameras and lights of a batch.
+def render_room(depth: Array, known: RoomBatch | SceneViews) -> Array:
+    """The picture of a depth map under the camera and the lights of a picture.
 
     Args:
-      depth: `[B, H, W]` metres along the optical axis.
-      batch: whose cameras and lights are used.
+      depth: `[P, P]` metres along the optical axis.
+      known: one row, whose camera and lights are used.
 
     Returns:
-      `[B, H, W, 3]` linear RGB.
+      `[P, P, 3]` linear RGB. Differentiable in `depth`.
     """
-
-    def one(depth, eye, light, light_rgb):
-        camera = room_camera(eye, depth.shape[0])
-        lights = room_lights(light, light_rgb)
-        return picture_of_depth(depth, camera, lights, jnp.full(3, ALBEDO), FIT)
-
-    return jax.vmap(one)(depth, batch.eye, batch.light, batch.light_rgb)
+    camera = room_camera(known.eye, depth.shape[0])
+    lights = room_lights(known.light, known.light_rgb)
+    return picture_of_depth(depth, camera, lights, jnp.full(3, ALBEDO), FIT)
 
 
 def model_of(config: Config) -> Pix2Scene:
@@ -104,7 +100,7 @@ def model_of(config: Config) -> Pix2Scene:
     Returns:
       `Pix2Scene` for `RoomBatch`.
     """
-    return make_pix2scene(config.sizes, render_rooms, NEAR, FAR)
+    return make_pix2scene(config.sizes, jax.vmap(render_room), NEAR, FAR)
 
 
 def first_params(config: Config) -> PyTree:
@@ -194,7 +190,7 @@ __all__ = [
     "first_params",
     "load_model",
     "model_of",
-    "render_rooms",
+    "render_room",
     "room_batch",
     "save_model",
     "view_of",

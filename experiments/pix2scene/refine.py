@@ -12,15 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from experiments.chunks import in_chunks
 from experiments.pix2scene.config import Config
-from experiments.pix2scene.data import in_parts, known_cameras
 from experiments.pix2scene.evaluate import square_errors
-from experiments.pix2scene.networks import FIT, decode
-from ivg.data.room_views import ALBEDO, SceneViews
+from experiments.pix2scene.networks import decode, render_room
+from ivg.data.room_views import SceneViews
 from ivg.energy.pixel import pyramid
 from ivg.refine.gradient import gradient_refiner
 from ivg.refine.refiner import refine
-from ivg.render.surfel import render_surfels
 from ivg.typing import Array, PyTree
 
 _LIMIT = 0.05  # difference of colours beyond which it counts linearly, full size
@@ -69,9 +68,7 @@ def latent_energy(config: Config, params: PyTree, z: Array, seen: Seen) -> Array
     """
     view = seen.view
     depth = decode(config, params, z[None], view.eye[None], view.label[None])[0]
-    camera, lights = known_cameras(config, view)
-    image, _ = render_surfels(depth, jnp.full(3, ALBEDO), camera, lights, fit=FIT)
-    wrong = pyramid(image - view.image, _NUM_SIZES)
+    wrong = pyramid(render_room(depth, view) - view.image, _NUM_SIZES)
     units = (x * 2**level / _LIMIT for level, x in enumerate(wrong))
     error = sum(jnp.mean(optax.huber_loss(x)) for x in units) / _NUM_SIZES
     return error + config.refine_prior * jnp.mean((z - seen.start) ** 2)
@@ -92,11 +89,11 @@ def refine_latents(
       `Refined` of `[E]`.
     """
     run = functools.partial(_refined, config, params)
-    return in_parts(run, (views, z), config.batch_size, "refine")
+    return in_chunks(run, views, z, chunk=config.batch_size, label="refine")
 
 
 @jax.jit(static_argnums=0)
-def _refined(config, params, rows):
+def _refined(config, params, views, z):
     schedule = optax.cosine_decay_schedule(config.refine_rate, config.refine_steps, 0.1)
     energy = functools.partial(latent_energy, config, params)
     refiner = gradient_refiner(energy, optax.adam(schedule))
@@ -107,7 +104,7 @@ def _refined(config, params, rows):
         energies = jnp.append(found.info["energy"], energy(found.params, seen))
         return Refined(found.params, energies)
 
-    return jax.vmap(one)(*rows)
+    return jax.vmap(one)(views, z)
 
 
 def gain_metrics(

@@ -7,12 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.pix2scene.config import Config
-from experiments.pix2scene.data import known_cameras, make_views
-from experiments.pix2scene.networks import FIT, first_params
+from experiments.pix2scene.data import make_views
+from experiments.pix2scene.networks import first_params, render_room
 from experiments.pix2scene.train import trainer_of
 from experiments.timing import median_seconds
-from ivg.data.room_views import ALBEDO, SceneViews
-from ivg.render.surfel import render_surfels
+from ivg.data.room_views import SceneViews
 
 _REPEATS = 10
 _STEP_REPEATS = 2
@@ -35,7 +34,7 @@ def time_metrics(config: Config) -> dict[str, float]:
         config, sizes=sizes, batch_size=config.timed_batch, num_test=config.timed_batch
     )
     views = jax.tree.map(jnp.asarray, make_views(config, "box", "test"))
-    forward, both = surfel_seconds(config, views)
+    forward, both = surfel_seconds(views)
     step = step_seconds(config, views)
     surfels = 2 * both + config.critic_steps * forward
     return {
@@ -46,11 +45,10 @@ def time_metrics(config: Config) -> dict[str, float]:
     }
 
 
-def surfel_seconds(config: Config, views: SceneViews) -> tuple[float, float]:
+def surfel_seconds(views: SceneViews) -> tuple[float, float]:
     """Times of rendering a batch.
 
     Args:
-      config: size of pictures.
       views: `[B]`.
 
     Returns:
@@ -58,12 +56,7 @@ def surfel_seconds(config: Config, views: SceneViews) -> tuple[float, float]:
     """
 
     def pictures(depth):
-        def one(depth, views):
-            return render_surfels(
-                depth, jnp.full(3, ALBEDO), *known_cameras(config, views), fit=FIT
-            )
-
-        return jax.vmap(lambda d, v: one(d, v)[0])(depth, views)
+        return jax.vmap(render_room)(depth, views)
 
     def error(depth):
         return jnp.mean((pictures(depth) - views.image) ** 2)

@@ -14,7 +14,7 @@ from experiments.pix2scene.networks import (
     encode,
     first_params,
     load_model,
-    render_rooms,
+    render_room,
     room_batch,
     save_model,
     view_of,
@@ -38,7 +38,7 @@ def rooms():
 def test_true_depth_looks_like_the_picture():
     """But for the sides of edges, of which a depth map knows half."""
     views = rooms()
-    found = render_rooms(views.depth, room_batch(views))
+    found = jax.vmap(render_room)(views.depth, room_batch(views))
     error = np.max(np.abs(found - views.image), -1)
     assert np.median(error) < 1e-5 and np.mean(error) < 0.1
 
