@@ -1,5 +1,6 @@
 """Poses before random cameras: batches to train with, and views to test with."""
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -44,7 +45,10 @@ def procedural_poses(seed: int, num: int) -> np.ndarray:
       `[num, 17, 3]` metres, y up.
     """
     keys = jax.random.split(jax.random.key(seed), num)
-    return np.asarray(jax.jit(jax.vmap(sample_pose))(keys))
+    return np.asarray(_sample_poses(keys))
+
+
+_sample_poses = jax.jit(jax.vmap(sample_pose))
 
 
 def sight_of(key: Array | None, view: PoseView) -> Sight:
@@ -65,6 +69,7 @@ def sight_of(key: Array | None, view: PoseView) -> Sight:
     )
 
 
+@functools.cache
 def batch_maker(source: str, batch_size: int, procedural_share: float):
     """Makes the function that draws a training batch.
 
@@ -109,17 +114,16 @@ def make_views(seed: int, poses: np.ndarray, num: int) -> Views:
       `Views`.
     """
     rows = np.linspace(0, len(poses) - 1, min(num, len(poses))).astype(int)
-    cameras = human36m_cameras()
-
-    @jax.jit
-    @jax.vmap
-    def make(key, pose):
-        key_view, key_noise = jax.random.split(key)
-        view = sample_view(key_view, cameras, pose)
-        return Views(sight_of(None, view), sight_of(key_noise, view), view.pose)
-
     keys = jax.random.split(jax.random.key(seed), len(rows))
-    return make(keys, jnp.asarray(poses[rows]))
+    return _see(keys, jnp.asarray(poses[rows]))
+
+
+@jax.jit
+@jax.vmap
+def _see(key, pose):
+    key_view, key_noise = jax.random.split(key)
+    view = sample_view(key_view, human36m_cameras(), pose)
+    return Views(sight_of(None, view), sight_of(key_noise, view), view.pose)
 
 
 __all__ = [

@@ -93,6 +93,7 @@ def lift(
     return jax.vmap(descend)(start, sights)
 
 
+@functools.cache
 def lifter(config: Config, num_steps: int) -> Callable[[PyTree, Sight], Array]:
     """Compiles `lift` in parts that stay in the cache.
 

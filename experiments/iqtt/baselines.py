@@ -238,19 +238,20 @@ def observe(
     Returns:
       Statistics for `apply`.
     """
-    network = baseline_network(config, name)
-
-    @jax.jit
-    def run(key, asked):
-        pictures, _ = draw_shifted(config, key, asked, labels)
-        seen = pictures if name == "cnn" else flat_pictures(pictures)
-        return network.observe(params, seen)
-
     keys = jax.random.split(jax.random.key(config.seed + 1), config.observed)
+    run = functools.partial(_observed, config, name, labels, params)
     asked = Asked(*map(jnp.asarray, asked))
     return mean_statistics([run(key, asked) for key in keys])
 
 
+@jax.jit(static_argnums=(0, 1, 2))
+def _observed(config, name, labels, params, key, asked):
+    pictures, _ = draw_shifted(config, key, asked, labels)
+    seen = pictures if name == "cnn" else flat_pictures(pictures)
+    return baseline_network(config, name).observe(params, seen)
+
+
+@functools.cache
 def baseline_scorer(config: Config, name: str) -> Callable[[PyTree, Array], Array]:
     """Makes the function that says how well answers fit.
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from tqdm import tqdm
 
+from experiments.chunks import in_chunks
 from experiments.iqtt.config import Config
 from ivg.colour import linear_from_srgb, srgb_from_linear
 from ivg.data.tetris import (
@@ -57,6 +57,7 @@ def split_questions(config: Config, split: str) -> tuple[Walks, Questions]:
 
 
 @functools.cache
+@functools.cache
 def picture_maker(pixels: int) -> Callable:
     """Makes the compiled function that draws pictures.
 
@@ -89,13 +90,10 @@ def make_split(config: Config, split: str) -> Asked:
     walks, questions = split_questions(config, split)
     shown, draw = question_cubes(walks, questions), picture_maker(config.sizes.pixels)
     directions = questions.direction.reshape(-1, 3)
-    total, step, side = len(shown.count), config.render_at_once, config.sizes.pixels
-    pictures = np.empty((total, side, side, 3), np.uint8)
-    for first in tqdm(range(0, total, step), desc=f"{split} pictures", unit="part"):
-        rows = np.minimum(np.arange(first, first + step), total - 1)
-        drawn = draw(shown.cubes[rows], shown.count[rows], directions[rows])
-        pictures[first : first + step] = np.asarray(drawn)[: total - first]
-    return Asked(pictures.reshape(-1, 4, side, side, 3), questions.answer)
+    rows = (shown.cubes, shown.count, directions)
+    chunk, label = config.render_at_once, f"{split} pictures"
+    pictures = in_chunks(draw, *rows, chunk=chunk, label=label)
+    return Asked(pictures.reshape(-1, 4, *pictures.shape[1:]), questions.answer)
 
 
 def reference_depth(

@@ -12,7 +12,7 @@ from experiments.iqtt.networks import (
     choices,
     iqtt_model,
     pix2scene_scorer,
-    reconstruct,
+    reconstruct_all,
     score_all,
 )
 from ivg.typing import PyTree
@@ -84,11 +84,8 @@ def reconstruction_metrics(
       `image_rmse` of the references, linear; `depth_rmse_m` of what was decoded, and
       `depth_rmse_mean_m` of a mean depth map of these pictures.
     """
-    run = jax.jit(lambda g, x: reconstruct(config, g, as_linear(x)))
     shown = asked.pictures[: len(depth), 0]
-    parts = np.array_split(shown, -(-len(shown) // _AT_ONCE))
-    found = [tuple(map(np.asarray, run(generator, part))) for part in parts]
-    image, decoded = (np.concatenate(x) for x in zip(*found, strict=True))
+    image, decoded = reconstruct_all(config, generator, shown)
     errors = {
         "image_rmse": image - np.asarray(as_linear(shown)),
         "depth_rmse_m": decoded - depth,

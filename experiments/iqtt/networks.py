@@ -145,6 +145,7 @@ def reconstruct(
     return model.render(depth, None), depth
 
 
+@functools.cache
 def pix2scene_scorer(config: Config) -> Scorer:
     """Makes the function that says how near answers are to their references.
 
@@ -258,8 +259,35 @@ def score_all(score: Scorer, model: PyTree, pictures: np.ndarray) -> np.ndarray:
     Returns:
       `[Q, 3]`; the greatest is the choice.
     """
-    run = jax.jit(lambda model, part: score(model, as_linear(part)))
-    return in_chunks(functools.partial(run, model), pictures, chunk=_AT_ONCE)
+    run = functools.partial(_scores, score, model)
+    return in_chunks(run, pictures, chunk=_AT_ONCE)
+
+
+@jax.jit(static_argnums=0)
+def _scores(score, model, pictures):
+    return score(model, as_linear(pictures))
+
+
+def reconstruct_all(
+    config: Config, generator: PyTree, pictures: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Many pictures there and back.
+
+    Args:
+      config: widths.
+      generator: "encoder" and "decoder".
+      pictures: `[E, P, P, 3]` uint8 sRGB.
+
+    Returns:
+      `[E, P, P, 3]` linear RGB, and `[E, P, P]` depth, metres.
+    """
+    run = functools.partial(_reconstructed, config, generator)
+    return in_chunks(run, pictures, chunk=_AT_ONCE)
+
+
+@jax.jit(static_argnums=0)
+def _reconstructed(config, generator, pictures):
+    return reconstruct(config, generator, as_linear(pictures))
 
 
 def choices(
@@ -291,6 +319,7 @@ __all__ = [
     "model_shapes",
     "pix2scene_scorer",
     "reconstruct",
+    "reconstruct_all",
     "save_model",
     "score_all",
     "scorer_of",

@@ -4,8 +4,6 @@ import functools
 import pathlib
 from collections.abc import Mapping
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from experiments.iqtt.asked import load_questions
@@ -13,7 +11,6 @@ from experiments.iqtt.baselines import train_baseline
 from experiments.iqtt.config import BASELINES, Config
 from experiments.iqtt.data import (
     Asked,
-    as_linear,
     make_split,
     reference_depth,
     split_questions,
@@ -33,7 +30,7 @@ from experiments.iqtt.networks import (
     choices,
     load_models,
     model_shapes,
-    reconstruct,
+    reconstruct_all,
     save_model,
     score_all,
     scorer_of,
@@ -45,9 +42,9 @@ from experiments.iqtt.tables import (
 )
 from experiments.iqtt.train import train_pix2scene
 from experiments.losses import write_losses
+from experiments.presets import check_choices
 from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.io.checkpoint import load_params
-from ivg.io.errors import InputError
 from ivg.typing import PyTree
 
 _DEPTHS = 500  # references of which the depth is looked at
@@ -158,8 +155,7 @@ def write_pictures(
     write_atomic(folder / "questions.png", sheet)
     save_questions(folder / "questions", pictures, names)
     generator = models["pix2scene_0"]
-    run = jax.jit(lambda g, x: reconstruct(config, g, as_linear(x)))
-    image, decoded = map(np.asarray, run(generator, jnp.asarray(pictures[:, 0])))
+    image, decoded = reconstruct_all(config, generator, pictures[:, 0])
     sheet = reconstructions_png(
         pictures[:, 0], image, decoded, depth[rows], config.shown_px
     )
@@ -186,9 +182,7 @@ def run_questions(
         questions cannot be used.
     """
     labels = config.labels[-1] if labels is None else labels
-    if labels not in (0, *config.labels):
-        known = ", ".join(map(str, (0, *config.labels)))
-        raise InputError(f"--labels={labels}: name one of {known}")
+    check_choices("labels", [labels], (0, *config.labels))
     names, pictures = load_questions(questions, config.sizes.pixels)
     folder = pathlib.Path(check_writable_folder(output))
     name = f"pix2scene_{labels}"

@@ -10,6 +10,7 @@ Source: Jack et al., IGE-Net, section 5.1; Martinez et al., A simple yet effecti
 baseline for 3D human pose estimation, ICCV 2017.
 """
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -65,6 +66,7 @@ class LiftingEnergy(NamedTuple):
     feasibility_scale: float = 1.0
 
 
+@functools.cache
 def base_network(width: int = 128, num_blocks: int = 1) -> Network:
     """The network of Martinez et al. in any width, without bound on its weights.
 
@@ -187,6 +189,7 @@ def softabs(x: Array) -> Array:
     return (jax.nn.softplus(x) + jax.nn.softplus(-x)) / 2
 
 
+@functools.cache
 def energy_network(
     num_inputs: int, hidden: int = 64, outputs: int = 8, last_scale: float = 1e-3
 ) -> Network:

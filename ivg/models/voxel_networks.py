@@ -8,6 +8,7 @@ Source: Jack et al., IGE-Net, section 6.3 and table 2. The table gives sums: the
 wiring is the one whose sums they are.
 """
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -77,6 +78,7 @@ class FirstEstimate(NamedTuple):
     features: tuple[Array, ...]
 
 
+@functools.cache
 def start_network(sizes: VoxelSizes = MOBILENET_SIZES) -> NormalizedNetwork:
     """Encoder, image decoder and a small 3D decoder.
 
@@ -95,6 +97,7 @@ def start_network(sizes: VoxelSizes = MOBILENET_SIZES) -> NormalizedNetwork:
     return normalized_network(_Start(sizes), _EXAMPLE)
 
 
+@functools.cache
 def base_network(sizes: VoxelSizes = MOBILENET_SIZES) -> NormalizedNetwork:
     """Encoder and a 3D decoder, without any energy.
 
