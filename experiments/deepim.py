@@ -41,7 +41,7 @@ class Config:
     num_scenes: int = 200  # of the test
 
 
-PRESETS = {"smoke": Config(50, batch_size=2, num_scenes=4), "cpu": Config()}
+PRESETS = {"smoke": Config(250, batch_size=8, num_scenes=32), "cpu": Config()}
 
 
 def move(pose: Transform, change: ShapeGuess) -> Transform:

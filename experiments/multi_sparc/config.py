@@ -101,11 +101,11 @@ class Config:
 
 
 _SMOKE_SIZES = MultiSparcSizes(
-    PerceiverSizes(latents=4, width=8, cross_width=4, heads=2, head_width=4)
+    PerceiverSizes(latents=4, width=8, cross_width=4, heads=2, head_width=4, depth=2)
 )
 PRESETS = {
     "smoke": Config(
-        networks=("joint", "joint_decoding", *BASELINES),
+        networks=("joint", *BASELINES),
         sizes=_SMOKE_SIZES,
         counts=TokenCounts(12, 6),
         height=30,

@@ -105,21 +105,14 @@ def test_guesses_have_the_noise_that_they_should():
 
 
 @pytest.mark.slow
-def test_smoke(tmp_path):
+def test_learns(tmp_path):
     metrics = deepim.run(deepim.PRESETS["smoke"], str(tmp_path))
     assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
     names = {f"{unit}_{i}" for unit in ("degrees", "mm") for i in range(5)}
     assert set(metrics) == names
-    assert all(np.isfinite(value) for value in metrics.values())
+    assert metrics["mm_4"] < 0.8 * metrics["mm_0"]
     again = deepim.run(deepim.PRESETS["smoke"], str(tmp_path))  # trains no more
     assert again == metrics
-
-
-@pytest.mark.slow
-def test_learns(tmp_path):
-    config = deepim.Config(steps=250, batch_size=8, num_scenes=32)
-    metrics = deepim.run(config, str(tmp_path))
-    assert metrics["mm_4"] < 0.8 * metrics["mm_0"]
 
 
 def test_is_short():

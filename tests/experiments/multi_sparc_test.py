@@ -135,8 +135,13 @@ def test_perfect_alignments_are_perfect(tests_rooms):
 @pytest.mark.slow
 def test_little_space():
     models = load_models(CONFIG, "test")
-    example = sample_room(jax.random.key(0), models, height=30, width=40)
-    example = add_noise(jax.random.key(1), example, models, NO_NOISE)
+
+    @jax.jit
+    def draw(key):
+        example = sample_room(key, models, height=30, width=40)
+        return add_noise(key, example, models, NO_NOISE)
+
+    example = draw(jax.random.key(0))
     small = compact(example)
     assert sum(x.nbytes for x in jax.tree.leaves(small.picture)) < 30 * 40 * 9 + 2000
     found = restore(small, models.points, models.normals)
