@@ -1,7 +1,7 @@
 """The example pictures: complete, readable, and true to their latents."""
 
 import math
-from pathlib import Path
+import tomllib
 
 import jax
 import jax.numpy as jnp
@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from experiments.lido.scenes import load_shifted
+from experiments.paths import ASSETS
 from ivg.energy.tabletop import display, render_tabletop
 from ivg.io.image import load_image, resize_image
 from ivg.io.scene_json import load_tabletop
 from ivg.scene.shapes.families import tabletop_library
 
-ASSETS = Path(__file__).parents[1] / "assets"
 PICTURES = ASSETS / "pictures"
 CHECKPOINTS = sorted((ASSETS / "checkpoints").iterdir())
 OBJECTS = {"tabletop_0": 1, "tabletop_1": 3, "tabletop_2": 5}
@@ -50,6 +50,15 @@ def test_the_second_test_set_is_complete():
     assert pictures.shape == (50, 256, 256, 3) and pictures.std((1, 2, 3)).min() > 5
     assert truths.mask.sum(1).min() >= 4
     assert len(load_shifted(2)[1]) == 2
+
+
+def test_a_wheel_has_every_file():
+    text = (ASSETS.parents[1] / "pyproject.toml").read_text()
+    data = tomllib.loads(text)["tool"]["setuptools"]["package-data"]["experiments"]
+    packed = {path for pattern in data for path in ASSETS.parent.glob(pattern)}
+    files = {path for path in ASSETS.rglob("*") if path.is_file()}
+    assert files and files <= packed
+    assert not [path for path in files if path.name.startswith(".")]  # these are not
 
 
 @pytest.mark.parametrize("folder", CHECKPOINTS, ids=lambda path: path.name)

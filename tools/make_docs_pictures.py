@@ -2,10 +2,11 @@
 
 python -m experiments.explain --output=OUT/explain
 python -m experiments.explain --output=OUT/coffee --objects=mug --refiner=gradient \
-    --image=assets/pictures/coffee.png
+    --image=experiments/assets/pictures/coffee.png
 python -m experiments.explain --output=OUT/tabletop_0 --objects=mug \
     --refiner=gradient \
-    --image=assets/pictures/tabletop_0.png --truth=assets/pictures/tabletop_0.json
+    --image=experiments/assets/pictures/tabletop_0.png \
+    --truth=experiments/assets/pictures/tabletop_0.json
 python -m experiments.refine_tabletop --output=OUT/refine_tabletop
 python tools/make_docs_pictures.py --outputs=OUT --docs=docs
 """

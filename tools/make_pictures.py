@@ -1,10 +1,10 @@
-"""Makes the example pictures in assets/pictures and their true latents.
+"""Makes the example pictures of the experiments and their true latents.
 
 Needs the extra `bench` (Mitsuba 3). Run in the root of the
 repository, it takes some minutes:
 
     pip install -e '.[bench]'
-    python tools/make_pictures.py --output=assets/pictures
+    python tools/make_pictures.py
 
 It writes `coffee.png`, a photograph that comes with scikit-image, and `tabletop_0`
 to `tabletop_2`, each a picture (.png) and its latents (.json). A path tracer renders
@@ -33,12 +33,13 @@ from path_tracer import (
 )
 from PIL import Image
 
+from experiments.paths import ASSETS
 from ivg.colour import linear_from_srgb
 from ivg.io.image import save_image
 from ivg.io.scene_json import save_tabletop, tabletop_from_dict
 from ivg.scene.shapes.families import tabletop_library
 
-OUTPUT = flags.DEFINE_string("output", "assets/pictures", "Folder to write to.")
+OUTPUT = flags.DEFINE_string("output", str(ASSETS / "pictures"), "Folder to write to.")
 SAMPLES = flags.DEFINE_integer("samples", 400, "Light paths per pixel.")
 
 SIZE_PX = 512

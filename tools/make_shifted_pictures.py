@@ -1,10 +1,10 @@
-"""Makes the second test set of LiDO in assets/lido_shifted: pictures and their truth.
+"""Makes the second test set of LiDO: pictures and their truth.
 
 Needs the extra `bench` (Mitsuba 3). Run in the root of the repository, it takes about a
 quarter of an hour on two cores:
 
     pip install -e '.[bench]'
-    python tools/make_shifted_pictures.py --output=assets/lido_shifted
+    python tools/make_shifted_pictures.py
 
 The table-tops are drawn like those of the other sets, from shapes that are in no other.
 A path tracer renders them, with textures that no other set has, soft shadows, light
@@ -29,13 +29,14 @@ from path_tracer import (
 )
 from tqdm import tqdm
 
+from experiments.lido.scenes import SHIFTED
 from ivg.data.tabletop import sample_tabletop
 from ivg.io.image import save_image
 from ivg.io.scene_json import save_tabletop
 from ivg.scene.shapes.families import held_out_library
 from ivg.scene.tabletop import OBJECT_CLASSES
 
-OUTPUT = flags.DEFINE_string("output", "assets/lido_shifted", "Folder to write to.")
+OUTPUT = flags.DEFINE_string("output", str(SHIFTED), "Folder to write to.")
 SAMPLES = flags.DEFINE_integer("samples", 48, "Light paths per pixel.")
 NUM_SCENES = flags.DEFINE_integer("num_scenes", 50, "Pictures.")
 

@@ -1,11 +1,11 @@
 """Sizes of the experiment on scene decomposition."""
 
 import dataclasses
-import pathlib
 
+from experiments.paths import ASSETS
 from ivg.models.resnet import RESNET18_WIDTHS
 
-SHIPPED = pathlib.Path(__file__).parents[2] / "assets" / "checkpoints" / "decomposition"
+SHIPPED = ASSETS / "checkpoints" / "decomposition"
 VARIANTS = {"rgb": 3, "rgbd": 4}  # and how many maps of depths each of them sees
 
 

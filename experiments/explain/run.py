@@ -21,6 +21,7 @@ from experiments.explain.refiners import (
 from experiments.explain.search import SEARCH_PX, coarse_search, num_stages
 from experiments.lido.config import PRESETS, SHIPPED
 from experiments.lido.networks import Trained, load_trained
+from experiments.paths import ASSETS
 from ivg.colour import srgb_from_linear
 from ivg.io.atomic import check_writable_folder, write_json
 from ivg.io.errors import InputError
@@ -43,7 +44,7 @@ from ivg.scene.tabletop import (
 
 REFINERS = ("lido", "gradient", "simplex")
 _STEPS = {"lido": 30, "gradient": 150, "simplex": 0}
-PICTURES = Path(__file__).parents[2] / "assets" / "pictures"
+PICTURES = ASSETS / "pictures"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """Sizes of the pose experiment of IGE-Net."""
 
 import dataclasses
-import pathlib
 
-SHIPPED = pathlib.Path(__file__).parents[2] / "assets" / "checkpoints" / "ige_pose"
+from experiments.paths import ASSETS
+
+SHIPPED = ASSETS / "checkpoints" / "ige_pose"
 SOURCES = ("gt", "noisy")
 BASES = tuple((width, n) for n in (1, 2) for width in (128, 256, 512, 1024))
 

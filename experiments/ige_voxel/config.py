@@ -1,11 +1,11 @@
 """Sizes of the voxel experiment of IGE-Net."""
 
 import dataclasses
-import pathlib
 
+from experiments.paths import ASSETS
 from ivg.models.voxel_networks import INCEPTION_SIZES, MOBILENET_SIZES, VoxelSizes
 
-SHIPPED = pathlib.Path(__file__).parents[2] / "assets" / "checkpoints" / "ige_voxel"
+SHIPPED = ASSETS / "checkpoints" / "ige_voxel"
 LOSSES = ("iou", "ce", "balanced", "focal")
 ROWS = ("ige", "base_frustum", "base_world")  # columns of Table 3
 FINE_CATEGORIES = ("car", "plane", "table")  # of Table 5

@@ -1,15 +1,15 @@
 """Sizes of the experiment of the 3D IQ test."""
 
 import dataclasses
-import pathlib
 
+from experiments.paths import ASSETS
 from ivg.models.iqtt import CPU_SIZES as CPU_TRUNK
 from ivg.models.iqtt import PAPER_SIZES as PAPER_TRUNK
 from ivg.models.iqtt import TrunkSizes
 from ivg.models.pix2scene import CPU_SIZES, PAPER_SIZES, Pix2SceneSizes
 from ivg.train.pix2scene import LossWeights
 
-SHIPPED = pathlib.Path(__file__).parents[2] / "assets" / "checkpoints" / "iqtt"
+SHIPPED = ASSETS / "checkpoints" / "iqtt"
 BASELINES = ("cnn", "siamese")
 LABELS = (200, 1_000, 10_000)
 

@@ -1,9 +1,10 @@
 """Sizes of the LiDO experiment."""
 
 import dataclasses
-import pathlib
 
-SHIPPED = pathlib.Path(__file__).parents[2] / "assets" / "checkpoints" / "lido"
+from experiments.paths import ASSETS
+
+SHIPPED = ASSETS / "checkpoints" / "lido"
 
 
 @dataclasses.dataclass(frozen=True)

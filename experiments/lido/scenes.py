@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from experiments.lido.config import Config
 from experiments.lido.store import read_tables, write_tables
+from experiments.paths import ASSETS
 from ivg.data.rich_tabletop import (
     Surroundings,
     make_surroundings,
@@ -25,7 +26,7 @@ from ivg.scene.tabletop import Tabletop
 from ivg.typing import Array
 
 SPLITS = ("init", "source1", "source2", "validation", "tune", "test")
-SHIFTED = pathlib.Path(__file__).parents[2] / "assets" / "lido_shifted"
+SHIFTED = ASSETS / "lido_shifted"
 
 
 def split_key(config: Config, split: str) -> Array:

@@ -1,13 +1,13 @@
 """Sizes of the experiment of Multi-SPARC."""
 
 import dataclasses
-import pathlib
 
+from experiments.paths import ASSETS
 from ivg.data.sparse_tokens import TokenCounts
 from ivg.models.multi_sparc import CPU_SIZES, PAPER_SIZES, MultiSparcSizes
 from ivg.models.perceiver import PerceiverSizes
 
-SHIPPED = pathlib.Path(__file__).parents[2] / "assets" / "checkpoints" / "multi_sparc"
+SHIPPED = ASSETS / "checkpoints" / "multi_sparc"
 # Changes of the sizes, and whether the network is trained on random objects first.
 VARIANTS: dict[str, tuple[dict[str, str], bool]] = {
     "joint": ({}, True),

@@ -1,12 +1,12 @@
 """Sizes of the experiment of pix2scene."""
 
 import dataclasses
-import pathlib
 
+from experiments.paths import ASSETS
 from ivg.data.surfel_rooms import CLASSES
 from ivg.models.pix2scene import CPU_SIZES, PAPER_SIZES, Pix2SceneSizes
 
-SHIPPED = pathlib.Path(__file__).parents[2] / "assets" / "checkpoints" / "pix2scene"
+SHIPPED = ASSETS / "checkpoints" / "pix2scene"
 KINDS = ("box", "shape", "multiple")
 # Other models, and the kind of their rooms.
 VARIANTS = {"conditional": "shape", "random_lights": "box"}

@@ -1,10 +1,11 @@
 """Sizes of the registration experiment."""
 
 import dataclasses
-import pathlib
 from typing import NamedTuple
 
-SHIPPED = pathlib.Path(__file__).parents[2] / "assets" / "checkpoints" / "registration"
+from experiments.paths import ASSETS
+
+SHIPPED = ASSETS / "checkpoints" / "registration"
 
 
 class Rates(NamedTuple):
