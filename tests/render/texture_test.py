@@ -23,13 +23,16 @@ from ivg.render.visibility import mesh_visibility
 from ivg.scene import appearance, graph
 from ivg.scene.library import make_library
 from ivg.scene.mesh import make_mesh
+from tests.reference.emitters import AS_USERS
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 SIZE = 48
 
 
-@functools.partial(jax.jit, static_argnames=("mode", "num_layers"))
+@functools.partial(
+    jax.jit, static_argnames=("mode", "num_layers"), compiler_options=AS_USERS
+)
 def draw(scene, **options):
     return render(scene, **options)
 
