@@ -1,7 +1,6 @@
 """Settings of all tests: two CPU devices; warnings are errors (pyproject.toml).
 
-XLA compiles in half of the time, unless `XLA_FLAGS` says
-`--xla_cpu_use_fusion_emitters=true`, which is what users have.
+XLA compiles in half of the time; with `IVG_EMITTERS=users` as it does for users.
 `pytest --hypothesis-profile=thorough` tries 1000 examples where a test names no number.
 """
 

@@ -13,7 +13,7 @@ AS_USERS = {FLAG: True} if _IS_KNOWN else {}  # `compiler_options` of `jax.jit`
 
 
 def choose_older() -> None:
-    """Before anything is compiled: older ones, unless `XLA_FLAGS` says which."""
-    flags = os.environ.get("XLA_FLAGS", "")
-    if _IS_KNOWN and FLAG not in flags:
+    """Before anything is compiled: older ones, unless `IVG_EMITTERS` is "users"."""
+    if _IS_KNOWN and os.environ.get("IVG_EMITTERS") != "users":
+        flags = os.environ.get("XLA_FLAGS", "")
         os.environ["XLA_FLAGS"] = f"{flags} --{FLAG}=false".strip()
