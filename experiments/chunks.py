@@ -24,14 +24,21 @@ def in_chunks(
     Returns:
       What the function returns, joined, as NumPy arrays `[M]`.
     """
-    total, parts = len(jax.tree.leaves(arrays)[0]), []
+    total, whole = len(jax.tree.leaves(arrays)[0]), None
     chunk = min(chunk, total)
     starts = range(0, total, chunk)
     for start in tqdm(starts, label, unit=f"x {chunk}", disable=label is None):
         rows = np.minimum(np.arange(start, start + chunk), total - 1)
         part = function(*jax.tree.map(lambda x, r=rows: x[r], arrays))
-        parts.append(jax.tree.map(np.asarray, part))
-    return jax.tree.map(lambda *x: np.concatenate(x)[:total], *parts)
+        whole = _room_for(total, part) if whole is None else whole
+        for row, own in zip(jax.tree.leaves(whole), jax.tree.leaves(part), strict=True):
+            row[start : start + chunk] = np.asarray(own)[: total - start]
+    return whole
+
+
+def _room_for(total, part):
+    """Arrays for all rows: parts that are joined would be in memory twice."""
+    return jax.tree.map(lambda x: np.empty((total, *x.shape[1:]), x.dtype), part)
 
 
 __all__ = ["in_chunks"]

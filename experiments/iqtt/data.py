@@ -57,7 +57,6 @@ def split_questions(config: Config, split: str) -> tuple[Walks, Questions]:
 
 
 @functools.cache
-@functools.cache
 def picture_maker(pixels: int) -> Callable:
     """Makes the compiled function that draws pictures.
 

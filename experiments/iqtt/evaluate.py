@@ -17,8 +17,6 @@ from experiments.iqtt.networks import (
 )
 from ivg.typing import PyTree
 
-_AT_ONCE = 100
-
 
 def accuracy_metrics(name: str, chosen: np.ndarray, answer: np.ndarray) -> dict:
     """The share of right answers.

@@ -45,13 +45,11 @@ def encodings(config: Config, params: PyTree, views: SceneViews) -> np.ndarray:
       `[E, n]`.
     """
     rows = (views.image, views.eye, views.label)
-    run = functools.partial(_encoded, config, params)
+    run = functools.partial(_encode, config, params)
     return in_chunks(run, *rows, chunk=config.batch_size)
 
 
-@jax.jit(static_argnums=0)
-def _encoded(config, params, image, eye, label):
-    return encode(config, params, image, eye, label)
+_encode = jax.jit(encode, static_argnums=0)
 
 
 def reconstruct(

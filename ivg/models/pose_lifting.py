@@ -10,7 +10,6 @@ Source: Jack et al., IGE-Net, section 5.1; Martinez et al., A simple yet effecti
 baseline for 3D human pose estimation, ICCV 2017.
 """
 
-import functools
 import math
 from typing import NamedTuple
 
@@ -66,7 +65,6 @@ class LiftingEnergy(NamedTuple):
     feasibility_scale: float = 1.0
 
 
-@functools.cache
 def base_network(width: int = 128, num_blocks: int = 1) -> Network:
     """The network of Martinez et al. in any width, without bound on its weights.
 
@@ -189,7 +187,6 @@ def softabs(x: Array) -> Array:
     return (jax.nn.softplus(x) + jax.nn.softplus(-x)) / 2
 
 
-@functools.cache
 def energy_network(
     num_inputs: int, hidden: int = 64, outputs: int = 8, last_scale: float = 1e-3
 ) -> Network:
