@@ -19,7 +19,7 @@ def _benchmark():
         PRESETS,
         _PRESET.value,
         sizes=None if _SIZES.value is None else tuple(_SIZES.value),
-        peers=None if _PEERS.value is None else tuple(_PEERS.value),
+        peers=None if _PEERS.value is None else tuple(filter(None, _PEERS.value)),
         rounds=_ROUNDS.value,
     )
     return run(config, _OUTPUT.value)

@@ -1,6 +1,8 @@
 """The smoke preset of the benchmark, which needs no peer."""
 
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 
@@ -44,3 +46,10 @@ def test_unknown_choices(tmp_path, change, message):
     with pytest.raises(InputError, match=message):
         run(dataclasses.replace(PRESETS["smoke"], **change), str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
+
+
+def test_empty_names_of_peers_are_none(tmp_path):
+    command = [sys.executable, "-m", "experiments.benchmark", "--peers=,blender,"]
+    command += ["--preset=smoke", f"--output={tmp_path}"]
+    said = subprocess.run(command, capture_output=True, text=True)
+    assert said.returncode == 2 and "--peers=blender: choose from" in said.stderr

@@ -4,7 +4,7 @@ import pytest
 
 from experiments.benchmark import run as benchmark
 from experiments.pix2scene import config as pix2scene
-from experiments.presets import make_config
+from experiments.presets import check_choices, make_config
 from experiments.refine_pose import run as refine_pose
 from experiments.refine_tabletop import run as refine_tabletop
 from ivg.io.errors import InputError
@@ -47,3 +47,10 @@ def test_steps_are_a_multiple_of_the_chunk():
 def test_bad_values_in_lists():
     with pytest.raises(InputError, match="--sizes=0"):
         make_config(benchmark.PRESETS, "cpu", sizes=(128, 0))
+
+
+def test_choices():
+    check_choices("sizes", [128, 64], {64: 1, 128: 2})
+    check_choices("peers", [], ["deodr"])
+    with pytest.raises(InputError, match="--sizes=100: choose from 64, 128"):
+        check_choices("sizes", [128, 100], {64: 1, 128: 2})
