@@ -105,7 +105,7 @@ _SMOKE_SIZES = MultiSparcSizes(
 )
 PRESETS = {
     "smoke": Config(
-        networks=("joint", *BASELINES),
+        networks=("joint", "joint_decoding", *BASELINES),
         sizes=_SMOKE_SIZES,
         counts=TokenCounts(12, 6),
         height=30,

@@ -110,6 +110,7 @@ def test_learns(tmp_path):
     assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
     names = {f"{unit}_{i}" for unit in ("degrees", "mm") for i in range(5)}
     assert set(metrics) == names
+    assert all(np.isfinite(value) for value in metrics.values())
     assert metrics["mm_4"] < 0.8 * metrics["mm_0"]
     again = deepim.run(deepim.PRESETS["smoke"], str(tmp_path))  # trains no more
     assert again == metrics

@@ -65,7 +65,7 @@ def test_training_then_comparison(tmp_path):
     again = run_training(CONFIG, str(tmp_path / "net"))  # nothing is left to do
     assert again == trained
     found = run_evaluation(CONFIG, str(tmp_path), str(tmp_path / "net"))
-    expected = {f"accuracy_{n}" for n in ("0", "2", "cnn_2", "siamese_2")}
+    expected = {f"accuracy_{n}" for n in ("0", "2", "4", "8", "cnn_2", "siamese_8")}
     expected |= {f"{name}_stderr" for name in expected}
     assert expected | {"accuracy_random", "depth_rmse_m"} <= found.keys()
     assert np.isfinite(list(found.values())).all()
@@ -79,7 +79,7 @@ def test_training_then_comparison(tmp_path):
         assert said.keys() == {"00", "01"} and set(said.values()) <= {0, 1, 2}
     kept = json.loads((tmp_path / "said" / "answers.json").read_text())
     assert {name: row["choice"] for name, row in kept.items()} == said
-    with pytest.raises(InputError, match="choose from 0, 2"):
+    with pytest.raises(InputError, match="choose from 0, 2, 4, 8"):
         run_questions(*own[:4], 3)
 
 

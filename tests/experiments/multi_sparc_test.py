@@ -137,11 +137,11 @@ def test_little_space():
     models = load_models(CONFIG, "test")
 
     @jax.jit
-    def draw(key):
-        example = sample_room(key, models, height=30, width=40)
-        return add_noise(key, example, models, NO_NOISE)
+    def draw(key_room, key_noise):
+        example = sample_room(key_room, models, height=30, width=40)
+        return add_noise(key_noise, example, models, NO_NOISE)
 
-    example = draw(jax.random.key(0))
+    example = draw(jax.random.key(0), jax.random.key(1))
     small = compact(example)
     assert sum(x.nbytes for x in jax.tree.leaves(small.picture)) < 30 * 40 * 9 + 2000
     found = restore(small, models.points, models.normals)

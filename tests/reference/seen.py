@@ -9,14 +9,10 @@ from ivg.render.visibility import BACKENDS, visibility
 
 SIZE, NEAR = 32, 0.1
 TRIANGLE = np.array([[4, 4, 1], [28, 6, 1], [10, 27, 1.0]])
-contract = pytest.mark.parametrize("backend", BACKENDS)
-
-
-STATIC = ("height", "width", "num_layers", "cull", "backend")
-jitted = jax.jit(visibility, static_argnames=STATIC)
-
-
 MOST_VERTICES, MOST_FACES = 64, 40
+STATIC = ("height", "width", "num_layers", "cull", "backend")
+contract = pytest.mark.parametrize("backend", BACKENDS)
+jitted = jax.jit(visibility, static_argnames=STATIC)
 
 
 def see(backend, vertices, faces=None, mask=None, *, is_padded=True, **options):

@@ -20,19 +20,9 @@ from ivg.geometry.camera import (
 )
 from ivg.render import linear
 from ivg.render.fragments import face_planes, make_fragments
-from ivg.render.visibility import (
-    BACKENDS,
-    orientation,
-    visibility,
-)
+from ivg.render.visibility import BACKENDS, orientation, visibility
 from tests.reference.rasterizer import peel
-from tests.reference.seen import (
-    NEAR,
-    SIZE,
-    TRIANGLE,
-    contract,
-    see,
-)
+from tests.reference.seen import NEAR, SIZE, TRIANGLE, contract, see
 
 
 def soup(seed, num=12, behind=0.3):
