@@ -9,13 +9,15 @@ _MODE = flags.DEFINE_enum("mode", "evaluate", ["train", "evaluate"], "What to do
 _PRESET = flags.DEFINE_string("preset", "cpu", "smoke, cpu or paper.")
 _OUTPUT = flags.DEFINE_string("output", "output", "Folder for the results.")
 _CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", None, "Folder with trained models; those that ivg ships if absent."
-)
+    "checkpoint", None, "Folder with trained models, to measure (those that ivg ships "
+    "if absent) or to train on (random ones if absent).",
+)  # fmt: skip
 _MODELS = flags.DEFINE_list(
     "models", None, "Of box, shape, multiple, conditional and random_lights; all of "
     "the preset if absent.",
 )  # fmt: skip
 _STEPS = flags.DEFINE_integer("steps", None, "Training steps of each model.")
+_RATE = flags.DEFINE_float("learning_rate", None, "Of the optimizer, at first.")
 _TEST = flags.DEFINE_integer("num_test", None, "Pictures to test with.")
 _SEED = flags.DEFINE_integer("seed", None, "Seed of rooms, networks and batches.")
 
@@ -26,10 +28,11 @@ def _pix2scene():
 
     config = make_config(
         PRESETS, _PRESET.value, steps=_STEPS.value, variant_steps=_STEPS.value,
-        num_test=_TEST.value, seed=_SEED.value, **_chosen(_MODELS.value),
+        learning_rate=_RATE.value, num_test=_TEST.value, seed=_SEED.value,
+        **_chosen(_MODELS.value),
     )  # fmt: skip
     if _MODE.value == "train":
-        return run_training(config, _OUTPUT.value)
+        return run_training(config, _OUTPUT.value, _CHECKPOINT.value)
     return run_evaluation(config, _OUTPUT.value, _CHECKPOINT.value or str(SHIPPED))
 
 

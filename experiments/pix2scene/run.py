@@ -43,7 +43,9 @@ from ivg.typing import PyTree
 from ivg.viz.plots import curves_png
 
 
-def run_training(config: Config, output: str) -> dict[str, float]:
+def run_training(
+    config: Config, output: str, checkpoint: str | None = None
+) -> dict[str, float]:
     """Trains a model for each kind of rooms, and the variants.
 
     Everything is kept in the folder; started again, it goes on where it was.
@@ -52,15 +54,17 @@ def run_training(config: Config, output: str) -> dict[str, float]:
       config: sizes.
       output: folder for the runs (`runs`), the models (`box`, `shape`, ...),
         `training.json`, `losses.png` and, of the pictures, `samples.png`.
+      checkpoint: folder with models to begin with, in the place of random ones.
 
     Returns:
       `loss_{name}`, the last ones: root mean square errors of reconstructed pictures.
 
     Raises:
-      InputError: if the folder cannot be written.
+      InputError: if the folder cannot be written, or there is no checkpoint.
     """
     folder = pathlib.Path(check_writable_folder(output))
     names = (*config.kinds, *config.variants)
+    begins = load_models(config, checkpoint) if checkpoint else {}
     kinds = dict.fromkeys(VARIANTS.get(name, name) for name in names)
     write_atomic(folder / "samples.png", samples_png(config, tuple(kinds)))
     losses = {}
@@ -70,12 +74,31 @@ def run_training(config: Config, output: str) -> dict[str, float]:
         def pictures(own=own, kind=kind):
             return make_views(own, kind, "train")
 
-        params, losses[name] = train_model(own, name, pictures, folder)
+        params, losses[name] = train_model(own, name, pictures, folder, begins.get(name))
         save_model(folder / name, params)
     metrics = {f"loss_{name}": float(values[-1]) for name, values in losses.items()}
     write_json(folder / "training.json", metrics)
     write_losses(folder / "losses.png", losses, config.chunk, "RMSE of pictures")
     return metrics
+
+
+def load_models(config: Config, checkpoint: str) -> dict[str, PyTree]:
+    """Reads the models of a preset.
+
+    Args:
+      config: sizes, kinds and variants.
+      checkpoint: folder from `run_training`.
+
+    Returns:
+      "encoder" and "decoder" of each.
+
+    Raises:
+      InputError: if one of them is not there.
+    """
+    return {
+        name: load_model(variant_config(config, name), pathlib.Path(checkpoint) / name)
+        for name in (*config.kinds, *config.variants)
+    }
 
 
 def run_evaluation(config: Config, output: str, checkpoint: str) -> dict[str, float]:
@@ -95,11 +118,7 @@ def run_evaluation(config: Config, output: str, checkpoint: str) -> dict[str, fl
       InputError: if the folder cannot be written or there is no checkpoint.
     """
     folder = pathlib.Path(check_writable_folder(output))
-    models = {
-        name: load_model(variant_config(config, name), pathlib.Path(checkpoint) / name)
-        for name in (*config.kinds, *config.variants)
-    }
-    metrics = {}
+    models, metrics = load_models(config, checkpoint), {}
     for kind in config.kinds:
         metrics |= kind_metrics(config, kind, models[kind], folder)
     for name in config.variants:
@@ -225,6 +244,7 @@ def variant_metrics(
 
 __all__ = [
     "kind_metrics",
+    "load_models",
     "other_metrics",
     "run_evaluation",
     "run_training",

@@ -101,7 +101,11 @@ def trainer_of(config: Config) -> tuple[Callable, Callable]:
 
 
 def train_model(
-    config: Config, kind: str, data: Callable[[], SceneViews], folder: pathlib.Path
+    config: Config,
+    kind: str,
+    data: Callable[[], SceneViews],
+    folder: pathlib.Path,
+    begin: PyTree | None = None,
 ) -> tuple[PyTree, np.ndarray]:
     """Trains a model, or goes on with it.
 
@@ -110,17 +114,22 @@ def train_model(
       kind: name of the run.
       data: makes the pictures to train with.
       folder: of all runs.
+      begin: "encoder" and "decoder" to begin with, in the place of random ones. The
+        critic always begins anew.
 
     Returns:
       Dictionary with "encoder" and "decoder", and the losses from `train`: root mean
       square errors of pictures after there and back.
     """
     start, advance = trainer_of(config)
+    first = first_params(config)
+    if begin is not None:
+        first = first | {"generator": begin}
     save_every = config.chunk * max(1, config.steps // config.chunk // 8)
     params, losses = train(
-        start, advance, first_params(config), lambda: jax.tree.map(jnp.asarray, data()),
-        config.steps, folder=folder / "runs" / kind, chunk=config.chunk,
-        save_every=save_every, label=f"pix2scene {kind}",
+        start, advance, first, lambda: jax.tree.map(jnp.asarray, data()), config.steps,
+        folder=folder / "runs" / kind, chunk=config.chunk, save_every=save_every,
+        label=f"pix2scene {kind}",
     )  # fmt: skip
     return params["generator"], losses
 

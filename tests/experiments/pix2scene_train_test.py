@@ -81,6 +81,11 @@ def test_training_resumes_and_is_kept(tmp_path):
     np.testing.assert_array_equal(losses, same)
     jax.tree.map(np.testing.assert_array_equal, whole, again)
 
+    still = dataclasses.replace(CONFIG, steps=1, learning_rate=1e-9)
+    onward, _ = train_model(still, "box", data, tmp_path / "onward", whole)
+    for a, b in zip(jax.tree.leaves(onward), jax.tree.leaves(whole), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
     save_model(tmp_path / "kept", whole)
     kept = load_model(CONFIG, tmp_path / "kept")
     views = rooms()
