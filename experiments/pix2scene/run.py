@@ -74,7 +74,8 @@ def run_training(
         def pictures(own=own, kind=kind):
             return make_views(own, kind, "train")
 
-        params, losses[name] = train_model(own, name, pictures, folder, begins.get(name))
+        begin = begins.get(name)
+        params, losses[name] = train_model(own, name, pictures, folder, begin)
         save_model(folder / name, params)
     metrics = {f"loss_{name}": float(values[-1]) for name, values in losses.items()}
     write_json(folder / "training.json", metrics)
