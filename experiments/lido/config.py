@@ -26,6 +26,9 @@ class Config:
       trunk: widths of the three shared convolutions of the Prediction Network.
       branch: widths of the two convolutions of each of its branches.
       colour: widths of the three convolutions of its colour networks.
+      activation: of its trunk and branches, "tanh" as in the paper or "relu".
+      has_two_trunks: whether its lighting and camera have a trunk of their own.
+      azimuth_weight: of the cross-entropy of the azimuth in its loss.
       predictor_steps: its training steps.
       backbone: under detector and initialization networks: "efficientnet" or "vgg16",
         whose weights are read and stay as they are, or "small", trained with them.
@@ -64,7 +67,10 @@ class Config:
     trunk: tuple[int, ...] = (16, 32, 64)
     branch: tuple[int, ...] = (32, 16)
     colour: tuple[int, ...] = (16, 32, 64)
-    predictor_steps: int = 8000
+    activation: str = "relu"
+    has_two_trunks: bool = True
+    azimuth_weight: float = 3.0
+    predictor_steps: int = 12_000
     backbone: str = "efficientnet"
     small_widths: tuple[int, ...] = (16, 32, 64, 32)
     backbone_weights: str | None = None
@@ -132,6 +138,9 @@ PRESETS = {
         trunk=(32, 64, 128),
         branch=(64, 32),
         colour=(32, 64, 128),
+        activation="tanh",
+        has_two_trunks=False,
+        azimuth_weight=0.2,
         predictor_steps=69_000,
     ),
 }

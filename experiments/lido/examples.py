@@ -222,16 +222,19 @@ def network_inputs(examples: Examples) -> tuple[Array, Array]:
     return stack_pair(*(p / 255.0 for p in pixels)), examples.latents
 
 
-def prediction_loss(prediction: Prediction, target: Prediction) -> Array:
+def prediction_loss(
+    prediction: Prediction, target: Prediction, azimuth_weight: float = 0.2
+) -> Array:
     """What the Prediction Network minimises.
 
     Args:
       prediction: of `B` objects.
       target: from `encode_target`, likewise.
+      azimuth_weight: of the cross-entropy of the azimuth.
 
     Returns:
       `[]` sum over the sets of latents of the mean absolute and the mean squared
-      error, and 0.2 times the cross-entropy of the azimuth, whose true bin is spread
+      error, and of the weighted cross-entropy of the azimuth, whose true bin is spread
       over its neighbours (`average_bins`).
 
     Source: Romaszko et al., section 8; there the true bin stands alone.
@@ -244,7 +247,7 @@ def prediction_loss(prediction: Prediction, target: Prediction) -> Array:
     ]
     errors = jax.tree.leaves(jax.tree.map(jnp.subtract, *plain))
     plain_loss = sum(jnp.mean(jnp.abs(e)) + jnp.mean(e**2) for e in errors)
-    return plain_loss + 0.2 * jnp.mean(entropy)
+    return plain_loss + azimuth_weight * jnp.mean(entropy)
 
 
 __all__ = [

@@ -95,8 +95,10 @@ def predictor_of(config: Config) -> Network:
       `Network`.
     """
     return prediction_network(
-        trunk=config.trunk, branch=config.branch, colour=config.colour
-    )
+        trunk=config.trunk, branch=config.branch, colour=config.colour,
+        activation={"tanh": jnp.tanh, "relu": jax.nn.relu}[config.activation],
+        has_two_trunks=config.has_two_trunks,
+    )  # fmt: skip
 
 
 def guess_networks(config: Config) -> GuessNetworks:

@@ -238,7 +238,7 @@ def train_predictor(
         patches, latents = network_inputs(batch)
         key = key if config.predictor_dropout else None
         prediction = network.apply(params, patches, latents, key=key)
-        return prediction_loss(prediction, batch.target)
+        return prediction_loss(prediction, batch.target, config.azimuth_weight)
 
     def data():
         return jax.tree.map(jnp.asarray, make_examples())

@@ -13,10 +13,12 @@ from flax import linen as nn
 
 from ivg.models.layers import Conv, Dropout, max_pool
 from ivg.models.network import Network, network_from_linen
-from ivg.models.tabletop_coding import NUM_BINS, Prediction
+from ivg.models.tabletop_coding import NUM_BINS, Prediction, turn_logits
 from ivg.typing import Array
 
 PATCH_SIZE = 64
+_SMALL = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
+Activation = Callable[[Array], Array]
 
 
 def prediction_network(
@@ -25,11 +27,14 @@ def prediction_network(
     branch: tuple[int, ...] = (64, 32),
     colour: tuple[int, ...] = (32, 64, 128),
     hidden: int = 40,
+    activation: Activation = jnp.tanh,
+    has_two_trunks: bool = False,
 ) -> Network:
     """The Prediction Network of LiDO.
 
     A trunk of three convolutions is shared by a branch for each of position, size,
-    azimuth, lighting and camera; the two colours have networks of their own.
+    azimuth, lighting and camera; the two colours have networks of their own. The
+    branch of the azimuth says a turn beside the logits of its bins, see `turn_logits`.
 
     Args:
       latent_size: number `Z` of latent inputs.
@@ -37,6 +42,10 @@ def prediction_network(
       branch: widths of the two convolutions of a branch.
       colour: widths of the three convolutions of a colour network.
       hidden: width of the dense layers.
+      activation: in trunk and branches; colours have rectifiers, as in the paper.
+      has_two_trunks: whether lighting and camera have a trunk of their own. Their
+        errors are large, and few convolutions that serve both do not learn to see the
+        small ones of poses.
 
     Returns:
       `Network` from patches `[B, 64, 64, 9]` (observed, rendered, observed minus
@@ -46,7 +55,7 @@ def prediction_network(
     Source: LiDO, table 1. The paper does not say how it pads; here the convolutions
     are SAME, so that the first dense layer sees 8 by 8 cells.
     """
-    module = _Predictor(trunk, branch, colour, hidden)
+    module = _Predictor(trunk, branch, colour, hidden, activation, has_two_trunks)
     return network_from_linen(
         module,
         jax.ShapeDtypeStruct((1, PATCH_SIZE, PATCH_SIZE, 9), jnp.float32),
@@ -59,24 +68,29 @@ class _Predictor(nn.Module):
     branch: tuple[int, ...]
     colour: tuple[int, ...]
     hidden: int
+    activation: Activation
+    has_two_trunks: bool
 
     @nn.compact
     def __call__(self, patches, latents):
-        features = _Trunk(self.trunk, name="trunk")(patches)
+        def trunk(name):
+            return _Trunk(self.trunk, self.activation, name=name)(patches)
 
-        def branch(name, outputs):
-            net = _Branch(self.branch, self.hidden, outputs, name=name)
-            return net(features, latents)
+        def branch(name, outputs, features):
+            widths = self.branch, self.hidden, outputs
+            return _Branch(*widths, self.activation, name=name)(features, latents)
 
         def colour(name):
             return _Colour(self.colour, self.hidden, name=name)(patches, latents)
 
+        own = trunk("trunk")
+        shared = trunk("shared_trunk") if self.has_two_trunks else own
         return Prediction(
-            position=branch("position", 2),
-            size=branch("size", 1)[:, 0],
-            azimuth=branch("azimuth", NUM_BINS),
-            lighting=branch("lighting", 5),
-            camera=branch("camera", 2),
+            position=branch("position", 2, own),
+            size=branch("size", 1, own)[:, 0],
+            azimuth=turn_logits(branch("azimuth", 1 + NUM_BINS, own)),
+            lighting=branch("lighting", 5, shared),
+            camera=branch("camera", 2, shared),
             colour=colour("colour"),
             ground_colour=colour("ground_colour"),
         )
@@ -84,26 +98,29 @@ class _Predictor(nn.Module):
 
 class _Trunk(nn.Module):
     widths: tuple[int, ...]
+    activation: Activation
 
     @nn.compact
     def __call__(self, patches):
         first, second, third = self.widths
-        x = jnp.tanh(Conv(first, 3)(patches))
-        x = max_pool(Dropout()(jnp.tanh(Conv(second, 3)(x))))
-        return max_pool(Dropout()(jnp.tanh(Conv(third, 3)(x))))
+        x = self.activation(Conv(first, 3)(patches))
+        x = max_pool(Dropout()(self.activation(Conv(second, 3)(x))))
+        return max_pool(Dropout()(self.activation(Conv(third, 3)(x))))
 
 
 class _Branch(nn.Module):
     widths: tuple[int, ...]
     hidden: int
     outputs: int
+    activation: Activation
 
     @nn.compact
     def __call__(self, features, latents):
         first, second = self.widths
-        x = max_pool(Dropout()(jnp.tanh(Conv(first, 3)(features))))
-        x = jnp.tanh(Conv(second, 3)(x))
-        return _Dense(self.hidden, self.outputs, jnp.tanh, name="dense")(x, latents)
+        x = max_pool(Dropout()(self.activation(Conv(first, 3)(features))))
+        x = self.activation(Conv(second, 3)(x))
+        dense = _Dense(self.hidden, self.outputs, self.activation, name="dense")
+        return dense(x, latents)
 
 
 class _Colour(nn.Module):
@@ -124,14 +141,14 @@ class _Dense(nn.Module):
 
     hidden: int
     outputs: int
-    activation: Callable[[Array], Array]
+    activation: Activation
 
     @nn.compact
     def __call__(self, features, latents):
         x = features.reshape(len(features), -1)
         for _ in range(3):
             x = self.activation(nn.Dense(self.hidden)(_join(x, latents)))
-        return nn.Dense(self.outputs)(_join(x, latents))
+        return nn.Dense(self.outputs, kernel_init=_SMALL)(_join(x, latents))
 
 
 def _join(features, latents):

@@ -35,6 +35,8 @@ SIZE_UNIT = 0.1  # of the logarithm of the apparent size
 CHANGE_UNIT = 0.5  # of the deviation of a colour, a light or the camera
 _FARTHEST = 5.0  # units of position and size that are taught
 _AVERAGED_BINS = 8
+_FARTHEST_TURN = 60  # degrees of one step
+_TURN_DEG = 10.0  # unit of a turn, and width of the bump of bins about it
 SHAPE_COUNTS = (6, 15, 8)  # of the classes of `OBJECT_CLASSES`
 
 
@@ -348,6 +350,30 @@ def _limit(units: Array) -> Array:
     return jnp.clip(units, -_FARTHEST, _FARTHEST)
 
 
+def turn_logits(outputs: Array) -> Array:
+    """Logits of the bins of a change of the azimuth: a bump where a turn is said to be.
+
+    Nothing ties the logits of neighbouring bins together. A network that has to raise
+    each of them by itself learns how often turns occur, and not which one it sees. Here
+    it says one turn, as it says a shift, and the bins only what that leaves open, such
+    as that front and back look alike.
+
+    Args:
+      outputs: `[..., 361]` a turn in units of ten degrees, and a term for each bin.
+
+    Returns:
+      `[..., 360]`, the terms plus the logarithm of a Gaussian of ten degrees about the
+      turn, of which a tenth is spread over the circle. Differentiable.
+
+    Source: ours; in Romaszko et al., table 1, the terms are the logits.
+    """
+    turn, terms = outputs[..., :1], outputs[..., 1:]
+    bins = jnp.arange(NUM_BINS, dtype=outputs.dtype)
+    apart = wrap_angle(jnp.deg2rad(bins - _TURN_DEG * turn)) / jnp.deg2rad(_TURN_DEG)
+    near = jnp.log(0.9 / (_TURN_DEG * math.sqrt(2 * math.pi))) - apart**2 / 2
+    return terms + jnp.logaddexp(near, math.log(0.1 / NUM_BINS))
+
+
 def average_bins(shares: Array) -> Array:
     """Shares of bins spread over their neighbours.
 
@@ -379,16 +405,16 @@ def decode_prediction(
 
     Returns:
       `Opinions`, not clipped, with poses as the camera of `table` sees them. The
-      azimuth is that of the most probable bin after each has been averaged with its
-      neighbours (`average_bins`). The paper does not average; the greatest of hundreds
-      of nearly equal bins is an accident.
+      azimuth is that of the most probable bin within 60 degrees, after each has been
+      averaged with its neighbours (`average_bins`). The paper takes the greatest of
+      all, but that of hundreds of nearly equal ones is an accident, and half of the way
+      to the other end of an object is a quarter turn.
     """
     place, apparent = _seen(table, fov_rad)
     pixels = place + POSITION_UNIT * _limit(prediction.position)
     apparent = apparent * jnp.exp(SIZE_UNIT * _limit(prediction.size))
     placed = place_objects(table, pixels, apparent, fov_rad)
-    likely = jnp.argmax(average_bins(jax.nn.softmax(prediction.azimuth)), -1)
-    turned = jnp.deg2rad(likely.astype(pixels.dtype))
+    turned = jnp.deg2rad(_likely_turn(prediction.azimuth).astype(pixels.dtype))
     return Opinions(
         position_m=placed.position_m,
         size_m=placed.size_m,
@@ -396,6 +422,13 @@ def decode_prediction(
         colour=_changed_colour(table.colour, prediction.colour),
         votes=_changed_votes(votes, prediction),
     )
+
+
+def _likely_turn(logits: Array) -> Array:
+    """`[N]` bin of the surest turn that is not too far."""
+    steps = np.arange(NUM_BINS)
+    is_near = np.minimum(steps, NUM_BINS - steps) <= _FARTHEST_TURN
+    return jnp.argmax(jnp.where(is_near, average_bins(jax.nn.softmax(logits)), 0), -1)
 
 
 def _changed_colour(colour: Array, change: Array) -> Array:
@@ -435,4 +468,5 @@ __all__ = [
     "opinions_of_table",
     "restore_field",
     "standardize_field",
+    "turn_logits",
 ]

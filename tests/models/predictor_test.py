@@ -24,7 +24,8 @@ def test_parameters_of_the_paper():
     params = jax.eval_shape(prediction_network().init, jax.random.key(0))
     trunk = [count_parameters(params["trunk"][f"Conv_{i}"]) for i in range(3)]
     assert trunk == [2_624, 18_496, 73_856]
-    for name, outputs in {"position": 2, "size": 1, "azimuth": 360}.items():
+    outputs_of = {"position": 2, "size": 1, "azimuth": 360 + 1}  # one more: the turn
+    for name, outputs in outputs_of.items():
         branch = params[name]
         convs = [count_parameters(branch[f"Conv_{i}"]) for i in range(2)]
         assert convs == [73_792, 18_464]
@@ -39,6 +40,28 @@ def test_parameters_of_the_paper():
         *("trunk", "position", "size", "azimuth", "lighting", "camera"),
         *("colour", "ground_colour"),
     }
+
+
+def test_two_trunks(small):
+    """What lighting and camera learn does not reach the features of poses."""
+    _, _, patches, latents = small
+    net = prediction_network(6, **SMALL, activation=jax.nn.relu, has_two_trunks=True)
+    params = net.init(jax.random.key(0))
+
+    @jax.jit
+    @jax.jacrev
+    def slopes(params):
+        said = net.apply(params, patches, latents)
+        return {name: jnp.sum(value**2) for name, value in vars(said).items()}
+
+    def reaches(name, trunk):
+        leaves = jax.tree.leaves(slopes(params)[name][trunk])
+        return any(np.any(leaf != 0) for leaf in leaves)
+
+    for name in ("position", "size", "azimuth"):
+        assert reaches(name, "trunk") and not reaches(name, "shared_trunk")
+    for name in ("lighting", "camera"):
+        assert reaches(name, "shared_trunk") and not reaches(name, "trunk")
 
 
 def test_shapes(small):
