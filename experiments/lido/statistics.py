@@ -16,6 +16,7 @@ import scipy.stats
 METHODS = ("gbo", "simplex", "lido")
 STATES = ("initial", *METHODS)
 SIGNIFICANCE = 0.05
+_ROUNDING = 1e-6  # of errors of latents that are right, in single precision
 # The paper's sets of latents, as named here: as named by `tabletop_errors`.
 OBJECT_SETS = {
     "position": "position",
@@ -45,10 +46,10 @@ def improvement(initial: np.ndarray, final: np.ndarray) -> float:
 
     Returns:
       Per cent, at most 100; negative where the errors grew, NaN without a pair or
-      where the first median is zero.
+      where the first median is zero but for rounding.
     """
     initial, final = finite_pairs(initial, final)
-    if not initial.size or not np.median(initial):
+    if not initial.size or np.median(initial) < _ROUNDING:
         return float("nan")
     return float(100 * (1 - np.median(final) / np.median(initial)))
 
