@@ -23,7 +23,7 @@ class Config:
       num_validation: scenes to watch the training with.
       num_tune: scenes to choose hyper-parameters of refiners with.
       num_scenes: test scenes.
-      trunk: widths of the three shared convolutions of the Prediction Network.
+      trunk: widths of the three convolutions of a trunk of the Prediction Network.
       branch: widths of the two convolutions of each of its branches.
       colour: widths of the three convolutions of its colour networks.
       activation: of its trunk and branches, "tanh" as in the paper or "relu".

@@ -25,6 +25,8 @@ from ivg.models.predictor import prediction_network
 from ivg.refine.lido import PredictFn, network_predictor
 from ivg.typing import PyTree
 
+_ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
+
 
 class Trained(NamedTuple):
     """What explains pictures.
@@ -96,7 +98,7 @@ def predictor_of(config: Config) -> Network:
     """
     return prediction_network(
         trunk=config.trunk, branch=config.branch, colour=config.colour,
-        activation={"tanh": jnp.tanh, "relu": jax.nn.relu}[config.activation],
+        activation=_ACTIVATIONS[config.activation],
         has_two_trunks=config.has_two_trunks,
     )  # fmt: skip
 

@@ -254,7 +254,7 @@ def _train_on_rows(
     config, folder, name, loss, params, make_data, rate, *, batch_size, num_steps
 ):
     """Trains with Adam on random rows of the data, and keeps what comes out."""
-    # Thousands of inputs meet in a tanh: without a slow start Adam saturates it.
+    # Thousands of inputs can meet in a tanh: without a slow start Adam saturates it.
     schedule = optax.warmup_cosine_decay_schedule(0, rate, config.warmup, num_steps)
 
     def draw(key, data):

@@ -1,8 +1,7 @@
 """The network that predicts better latent variables from the current ones.
 
 It sees the observed and the rendered patch about one object, their difference, and
-the current latent variables. Outputs are in standardised units, as the latents are:
-the deviation from the mean of the training set in its standard deviations.
+the current latent variables. Outputs are changes, in the units of `Prediction`.
 """
 
 from collections.abc import Callable
@@ -17,7 +16,6 @@ from ivg.models.tabletop_coding import NUM_BINS, Prediction, turn_logits
 from ivg.typing import Array
 
 PATCH_SIZE = 64
-_SMALL = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
 Activation = Callable[[Array], Array]
 
 
@@ -32,13 +30,14 @@ def prediction_network(
 ) -> Network:
     """The Prediction Network of LiDO.
 
-    A trunk of three convolutions is shared by a branch for each of position, size,
-    azimuth, lighting and camera; the two colours have networks of their own. The
+    A trunk of three convolutions, or two with `has_two_trunks`, is shared by a branch
+    for each of position, size, azimuth, lighting and camera; the two colours have
+    networks of their own. The
     branch of the azimuth says a turn beside the logits of its bins, see `turn_logits`.
 
     Args:
       latent_size: number `Z` of latent inputs.
-      trunk: widths of the three shared convolutions.
+      trunk: widths of the three convolutions of a trunk.
       branch: widths of the two convolutions of a branch.
       colour: widths of the three convolutions of a colour network.
       hidden: width of the dense layers.
@@ -52,8 +51,9 @@ def prediction_network(
       rendered; pixels as `normalize_pixels` makes them, zero outside the picture)
       and latents `[B, Z]`, standardised, to `Prediction`.
 
-    Source: LiDO, table 1. The paper does not say how it pads; here the convolutions
-    are SAME, so that the first dense layer sees 8 by 8 cells.
+    Source: LiDO, table 1, with tanh and one trunk; the turn is ours. The paper does not
+    say how it pads; here the convolutions are SAME, so that the first dense layer sees
+    8 by 8 cells.
     """
     module = _Predictor(trunk, branch, colour, hidden, activation, has_two_trunks)
     return network_from_linen(
@@ -148,7 +148,7 @@ class _Dense(nn.Module):
         x = features.reshape(len(features), -1)
         for _ in range(3):
             x = self.activation(nn.Dense(self.hidden)(_join(x, latents)))
-        return nn.Dense(self.outputs, kernel_init=_SMALL)(_join(x, latents))
+        return nn.Dense(self.outputs)(_join(x, latents))
 
 
 def _join(features, latents):

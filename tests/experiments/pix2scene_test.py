@@ -82,6 +82,8 @@ def test_training_then_evaluation(tmp_path):
 def test_without_a_checkpoint_nothing_begins(tmp_path):
     with pytest.raises(InputError, match="no checkpoint"):
         run_evaluation(CONFIG, str(tmp_path / "out"), str(tmp_path / "nothing"))
+    with pytest.raises(InputError, match="no checkpoint"):
+        run_training(CONFIG, str(tmp_path / "out"), str(tmp_path / "nothing"))
     assert not list((tmp_path / "out").iterdir())
 
 
