@@ -32,8 +32,8 @@ def prediction_network(
 
     A trunk of three convolutions, or two with `has_two_trunks`, is shared by a branch
     for each of position, size, azimuth, lighting and camera; the two colours have
-    networks of their own. The
-    branch of the azimuth says a turn beside the logits of its bins, see `turn_logits`.
+    networks of their own. The branch of the azimuth says a turn beside the terms of its
+    bins, see `turn_logits`.
 
     Args:
       latent_size: number `Z` of latent inputs.

@@ -37,6 +37,8 @@ _FARTHEST = 5.0  # units of position and size that are taught
 _AVERAGED_BINS = 8
 _FARTHEST_TURN = 60  # degrees of one step
 _TURN_DEG = 10.0  # unit of a turn, and width of the bump of bins about it
+_STEPS = np.arange(NUM_BINS)
+_AWAY = np.minimum(_STEPS, NUM_BINS - _STEPS)  # degrees of each bin, either way
 SHAPE_COUNTS = (6, 15, 8)  # of the classes of `OBJECT_CLASSES`
 
 
@@ -384,11 +386,9 @@ def average_bins(shares: Array) -> Array:
       `[..., 360]` with the same sum: Gaussian weights of eight degrees, around the
       circle.
     """
-    steps = np.arange(NUM_BINS)
-    apart = np.minimum(steps, NUM_BINS - steps)
-    weights = np.exp(-0.5 * (apart / _AVERAGED_BINS) ** 2)
+    weights = np.exp(-0.5 * (_AWAY / _AVERAGED_BINS) ** 2)
     weights /= weights.sum()
-    around = weights[(steps[:, None] - steps) % NUM_BINS]
+    around = weights[(_STEPS[:, None] - _STEPS) % NUM_BINS]
     return shares @ jnp.asarray(around, shares.dtype)
 
 
@@ -426,9 +426,8 @@ def decode_prediction(
 
 def _likely_turn(logits: Array) -> Array:
     """`[N]` bin of the surest turn that is not too far."""
-    steps = np.arange(NUM_BINS)
-    is_near = np.minimum(steps, NUM_BINS - steps) <= _FARTHEST_TURN
-    return jnp.argmax(jnp.where(is_near, average_bins(jax.nn.softmax(logits)), 0), -1)
+    shares = average_bins(jax.nn.softmax(logits))
+    return jnp.argmax(jnp.where(_AWAY <= _FARTHEST_TURN, shares, 0), -1)
 
 
 def _changed_colour(colour: Array, change: Array) -> Array:

@@ -139,11 +139,13 @@ def aggregated(scene, tau):
     return render(scene, mode="layers", num_layers=4, tau=tau)
 
 
+as_users = functools.partial(jax.jit, compiler_options=AS_USERS)
+cold = as_users(aggregated.__wrapped__)
+hard = as_users(functools.partial(render, mode="hard"))
+
+
 @pytest.mark.parametrize("tau", [0.0, 1e-20, 1e-7])
 def test_cold_limit_is_the_hard_render_bit_for_bit(tau):
-    compiled = functools.partial(jax.jit, compiler_options=AS_USERS)
-    cold = compiled(aggregated.__wrapped__)
-    hard = compiled(functools.partial(render, mode="hard"))
     for seed in range(3):
         rng = np.random.default_rng(seed)
         vertices = rng.uniform(-1, 1, (24, 3)) - [0, 0, 2.5]
