@@ -39,6 +39,7 @@ CSS_COLOURS = np.array(
     ]
 ) / 255.0  # fmt: skip
 _WHITE, _YELLOW = 15, 16
+_MIN_OBJECTS = 4
 _CANVAS_PX = 64  # side of the picture in which areas are counted
 _ATTEMPTS = 48  # objects tried before a scene is given up
 
@@ -282,9 +283,14 @@ def try_tabletop(
     Returns:
       `Tabletop`, and `[]` bool: whether the target number of objects (4 to `N`)
       found a place.
+
+    Raises:
+      ValueError: if there are fewer than 4 places.
     """
+    if num_places < _MIN_OBJECTS:
+        raise ValueError(f"at least {_MIN_OBJECTS} places are needed, not {num_places}")
     key_globals, key_target, key_objects = jax.random.split(key, 3)
-    target = jax.random.randint(key_target, (), 4, num_places + 1)
+    target = jax.random.randint(key_target, (), _MIN_OBJECTS, num_places + 1)
     table = sample_globals(key_globals, num_places)
     start = _Progress(table, jnp.zeros(num_places, jnp.int32), jnp.array(0, jnp.int32))
 
@@ -319,6 +325,9 @@ def sample_tabletop(
 
     Returns:
       `Tabletop`.
+
+    Raises:
+      ValueError: if there are fewer than 4 places.
     """
 
     def rejected(carry):

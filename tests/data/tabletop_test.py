@@ -106,6 +106,12 @@ def test_same_key_same_scene(sample, tables):
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[::-1], b), again, tables)
 
 
+def test_too_few_places_are_refused(library):
+    """Four objects never find three places: the search would not end."""
+    with pytest.raises(ValueError, match="at least 4 places are needed, not 3"):
+        data.sample_tabletop(jax.random.key(0), library, 3)
+
+
 @pytest.mark.parametrize("fixed", [None, 15])
 def test_colours_are_colours(fixed):
     keys = jax.random.split(jax.random.key(0), 1000)
