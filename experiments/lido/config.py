@@ -20,6 +20,8 @@ class Config:
       num_init: scenes that the detector and the initialization networks learn from.
       num_source1: scenes of the Prediction Network that start where those networks do.
       num_source2: scenes of the Prediction Network that start near the truth.
+      num_source3: scenes of the Prediction Network that start where a first one has
+        refined to; none for training in one stage.
       num_validation: scenes to watch the training with.
       num_tune: scenes to choose hyper-parameters of refiners with.
       num_scenes: test scenes.
@@ -29,7 +31,10 @@ class Config:
       activation: of its trunk and branches, "tanh" as in the paper or "relu".
       has_two_trunks: whether its lighting and camera have a trunk of their own.
       azimuth_weight: of the cross-entropy of the azimuth in its loss.
-      predictor_steps: its training steps.
+      first_steps: training steps of the first Prediction Network, which makes source 3.
+      predictor_steps: training steps of the one that is kept, which begins there.
+      way_steps: longest refinement in source 3.
+      way_draws: estimates for each scene of source 3.
       backbone: under detector and initialization networks: "efficientnet" or "vgg16",
         whose weights are read and stay as they are, or "small", trained with them.
       small_widths: widths of that small network.
@@ -46,6 +51,8 @@ class Config:
       guess_dropout: whether detector and initialization networks drop half of their
         activations, as in the paper.
       predictor_dropout: whether the Prediction Network does.
+      has_shuffled_channels: whether the Prediction Network sees examples with red,
+        green and blue in any order.
       source2_draws: estimates near the truth for each scene of source 2.
       chunk: training steps between two looks at the loss.
       num_iterations: `T` of a refinement.
@@ -61,6 +68,7 @@ class Config:
     num_init: int = 3000
     num_source1: int = 6000
     num_source2: int = 3000
+    num_source3: int = 2500
     num_validation: int = 100
     num_tune: int = 12
     num_scenes: int = 200
@@ -70,7 +78,10 @@ class Config:
     activation: str = "relu"
     has_two_trunks: bool = True
     azimuth_weight: float = 3.0
-    predictor_steps: int = 12_000
+    first_steps: int = 6000
+    predictor_steps: int = 10_000
+    way_steps: int = 12
+    way_draws: int = 3
     backbone: str = "efficientnet"
     small_widths: tuple[int, ...] = (16, 32, 64, 32)
     backbone_weights: str | None = None
@@ -84,6 +95,7 @@ class Config:
     warmup: int = 100
     guess_dropout: bool = False
     predictor_dropout: bool = False
+    has_shuffled_channels: bool = True
     source2_draws: int = 2
     chunk: int = 50
     num_iterations: int = 30
@@ -99,6 +111,7 @@ PRESETS = {
         num_init=4,
         num_source1=4,
         num_source2=4,
+        num_source3=2,
         num_validation=2,
         num_tune=2,
         num_scenes=2,
@@ -114,7 +127,10 @@ PRESETS = {
         guess_dropout=True,
         predictor_dropout=True,
         guess_batch=2,
+        first_steps=2,
         predictor_steps=4,
+        way_steps=2,
+        way_draws=2,
         batch_size=4,
         chunk=2,
         num_iterations=3,
@@ -126,11 +142,13 @@ PRESETS = {
         num_init=10_000,
         num_source1=10_000,
         num_source2=10_000,
+        num_source3=0,
         num_validation=200,
         num_tune=200,
         backbone="vgg16",
         guess_dropout=True,
         predictor_dropout=True,
+        has_shuffled_channels=False,
         source2_draws=1,
         learning_rate=3e-4,
         detector_width=50,

@@ -14,11 +14,12 @@ from ivg.colour import linear_from_srgb
 from ivg.data.perturb import Perturbation, perturb_globals, perturb_objects
 from ivg.models.patches import stack_pair
 from ivg.models.tabletop_coding import (
+    COLOUR_INPUTS,
     NUM_BINS,
     SHAPE_COUNTS,
     Prediction,
     average_bins,
-    encode_latents,
+    encode_inputs,
     encode_target,
 )
 from ivg.models.votes import Votes, vote, votes_of_table
@@ -37,14 +38,14 @@ class Examples:
       observed: `[M, 64, 64, 3]` uint8 patches of pictures, sRGB.
       rendered: `[M, 64, 64, 3]` uint8 patches of renders, sRGB.
       inside: `[M, 64, 64]` uint8, 255 within the picture and 0 beyond.
-      latents: `[M, 70]` from `encode_latents`.
+      inputs: `[M, 76]` from `encode_inputs`.
       target: from `encode_target`.
     """
 
     observed: Array
     rendered: Array
     inside: Array
-    latents: Array
+    inputs: Array
     target: Prediction
 
 
@@ -164,16 +165,16 @@ def examples_of_scene(
       `Examples` of `N` objects, of empty places too.
     """
     observation = linear_from_srgb(picture / 255.0)
-    rendered = render_for_comparison(table, observation, library)
+    seen = render_for_comparison(table, observation, library)
 
     def pixels(picture):
         return jnp.round(255 * comparison_pixels(table, picture)).astype(jnp.uint8)
 
     return Examples(
         observed=pixels(observation),
-        rendered=pixels(rendered),
+        rendered=pixels(seen.rendered),
         inside=pixels(jnp.ones_like(observation))[..., 0],
-        latents=encode_latents(table, votes),
+        inputs=encode_inputs(table, votes, seen.colours),
         target=encode_target(truth, table, votes),
     )
 
@@ -209,17 +210,56 @@ def only_objects(examples: Examples, mask: np.ndarray) -> Examples:
     return jax.tree.map(lambda x: np.asarray(x)[mask], examples)
 
 
+def shuffle_channels(key: Array, examples: Examples) -> Examples:
+    """The same scenes in other colours: red, green and blue change places.
+
+    All lights are white, so that these are pictures too, and what is true of them
+    changes places alike. Networks that see each example in six colours cannot learn
+    them by heart.
+
+    Args:
+      key: random key, consumed.
+      examples: `Examples` of `B` objects.
+
+    Returns:
+      `Examples`, each with an order of its own.
+    """
+    num = len(examples.inside)
+    keys = jax.random.split(key, num)
+    order = jax.vmap(lambda k: jax.random.permutation(k, 3))(keys)
+    slots = jnp.array(COLOUR_INPUTS)[:, None] + jnp.arange(3)
+    moved = jnp.array(COLOUR_INPUTS)[:, None] + order[:, None]
+    columns = jnp.broadcast_to(
+        jnp.arange(examples.inputs.shape[1]), examples.inputs.shape
+    )
+    columns = columns.at[:, slots].set(moved)
+
+    def shuffled(colours):
+        places = order.reshape(num, *[1] * (colours.ndim - 2), 3)
+        return jnp.take_along_axis(colours, places, -1)
+
+    return examples.replace(
+        observed=shuffled(examples.observed),
+        rendered=shuffled(examples.rendered),
+        inputs=jnp.take_along_axis(examples.inputs, columns, 1),
+        target=examples.target.replace(
+            colour=shuffled(examples.target.colour),
+            ground_colour=shuffled(examples.target.ground_colour),
+        ),
+    )
+
+
 def network_inputs(examples: Examples) -> tuple[Array, Array]:
-    """Patches and latents as the network takes them.
+    """Patches and numbers as the network takes them.
 
     Args:
       examples: `Examples` of `B` objects.
 
     Returns:
-      `[B, 64, 64, 9]` and `[B, 70]`.
+      `[B, 64, 64, 9]` and `[B, 76]`.
     """
     pixels = examples.observed, examples.rendered, examples.inside[..., None]
-    return stack_pair(*(p / 255.0 for p in pixels)), examples.latents
+    return stack_pair(*(p / 255.0 for p in pixels)), examples.inputs
 
 
 def prediction_loss(
@@ -259,5 +299,6 @@ __all__ = [
     "network_inputs",
     "only_objects",
     "prediction_loss",
+    "shuffle_channels",
     "uniform_draw",
 ]

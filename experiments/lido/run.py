@@ -1,9 +1,9 @@
 """Trains LiDO's networks, or compares LiDO with searches."""
 
+import functools
 import pathlib
 from collections.abc import Callable
 
-import jax
 import numpy as np
 
 from experiments.chunks import in_chunks
@@ -19,7 +19,7 @@ from experiments.lido.evaluate import (
     search_paths,
     true_nodes,
 )
-from experiments.lido.examples import Examples, example_maker, median_errors
+from experiments.lido.examples import example_maker
 from experiments.lido.figures import (
     error_against_time_png,
     error_changes_png,
@@ -31,19 +31,20 @@ from experiments.lido.guesses import (
     make_problems,
     precision_and_recall,
 )
-from experiments.lido.networks import guess_networks, load_trained
+from experiments.lido.networks import guess_networks, load_trained, predictor_of
 from experiments.lido.scenes import load_scenes, load_shifted, scene_maker
+from experiments.lido.sources import (
+    concatenate,
+    examples_of_paper,
+    examples_on_the_way,
+    way_maker,
+)
 from experiments.lido.statistics import evaluation_metrics
 from experiments.lido.tables import image_table, latent_table, time_table
-from experiments.lido.train import (
-    examples_from_guesses,
-    examples_near_truth,
-    train_guess,
-    train_predictor,
-)
+from experiments.lido.train import train_guess, train_predictor
 from experiments.losses import write_losses
 from ivg.io.atomic import check_writable_folder, write_atomic, write_json
-from ivg.refine.lido import PredictFn
+from ivg.refine.lido import PredictFn, network_predictor
 from ivg.refine.tabletop_baseline import GBO, SIMPLEX
 from ivg.scene.library import MeshLibrary
 from ivg.scene.shapes.families import held_out_library, tabletop_library
@@ -58,7 +59,8 @@ def run_training(config: Config, output: str) -> dict[str, float]:
 
     Args:
       config: sizes.
-      output: folder for data, checkpoints (`guess`, `predictor`), `training.json`,
+      output: folder for data, checkpoints (`guess`, `predictor`, and
+        `first_predictor` of the first of two stages), `training.json`,
         `loss_guess.png` and `loss_predictor.png`.
 
     Returns:
@@ -79,10 +81,7 @@ def run_training(config: Config, output: str) -> dict[str, float]:
     )
     guess = guess_maker(guess_networks(config), params, min_score=config.min_score)
 
-    def examples():
-        return all_examples(config, scenes, guess, example_maker(library))
-
-    _, losses = train_predictor(config, examples, folder)
+    losses = train_in_stages(config, scenes, guess, library, folder)
     curves = {"guess": guess_losses, "predictor": losses}
     for name, values in curves.items():
         path = folder / f"loss_{name}.png"
@@ -101,27 +100,47 @@ def run_training(config: Config, output: str) -> dict[str, float]:
     return metrics
 
 
-def all_examples(
-    config: Config, scenes: Callable, guess: Callable, make_examples: Callable
-) -> Examples:
-    """What the Prediction Network learns from: both sources.
+def train_in_stages(
+    config: Config,
+    scenes: Callable,
+    guess: Callable,
+    library: MeshLibrary,
+    folder: pathlib.Path,
+) -> np.ndarray:
+    """Trains the Prediction Network on two sources, and then on a third one as well.
 
     Args:
-      config: counts.
+      config: counts, widths, steps; without scenes for source 3 there is one stage.
       scenes: `(split, num) -> (truths, pictures)`.
       guess: from `guess_maker`.
-      make_examples: from `example_maker`.
+      library: shapes.
+      folder: for the checkpoints `predictor` and, of the first of two stages,
+        `first_predictor`.
 
     Returns:
-      `Examples`. The noise of source 2 is as wide as the median errors of source 1.
+      Losses of the last stage.
     """
-    first = make_problems(*scenes("source1", config.num_source1), guess)
-    second = scenes("source2", config.num_source2)
-    spread = median_errors(first.guesses, first.found)
-    keys = jax.random.split(jax.random.key(config.seed), config.source2_draws)
-    parts = [examples_from_guesses(first, make_examples)]
-    parts += [examples_near_truth(k, second, spread, make_examples) for k in keys]
-    return jax.tree.map(lambda *x: np.concatenate(x), *parts)
+    make_examples = example_maker(library)
+
+    @functools.cache
+    def two():
+        return examples_of_paper(config, scenes, guess, make_examples)
+
+    if not config.num_source3:
+        return train_predictor(config, two, folder)[1]
+    first, _ = train_predictor(
+        config, two, folder, name="first_predictor", num_steps=config.first_steps
+    )
+
+    def three():
+        predict = network_predictor(predictor_of(config), first)
+        explain = way_maker(predict, library, config.way_steps)
+        third = examples_on_the_way(config, scenes, guess, explain, make_examples)
+        joined = concatenate(two(), *third)
+        two.cache_clear()
+        return joined
+
+    return train_predictor(config, three, folder, first=first)[1]
 
 
 def run_evaluation(config: Config, output: str, checkpoint: str) -> dict[str, float]:
@@ -250,4 +269,5 @@ __all__ = [
     "run_evaluation",
     "run_methods",
     "run_training",
+    "train_in_stages",
 ]

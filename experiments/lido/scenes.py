@@ -25,12 +25,20 @@ from ivg.scene.shapes.families import held_out_library, primitive_library
 from ivg.scene.tabletop import Tabletop
 from ivg.typing import Array
 
-SPLITS = ("init", "source1", "source2", "validation", "tune", "test")
+SPLITS = (
+    "init",
+    "source1",
+    "source2",
+    "validation",
+    "tune",
+    "test",
+    "source3",
+)  # the place is the key
 SHIFTED = ASSETS / "lido_shifted"
 
 
 def split_key(config: Config, split: str) -> Array:
-    """The random key of a data set; no two sets share scenes.
+    """The random key of a data set, by its place in `SPLITS`; no two share scenes.
 
     Args:
       config: gives the seed.

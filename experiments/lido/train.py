@@ -12,14 +12,11 @@ from experiments.chunks import in_chunks
 from experiments.lido.config import Config
 from experiments.lido.examples import (
     Examples,
-    near_truth,
     network_inputs,
-    only_objects,
     prediction_loss,
+    shuffle_channels,
 )
-from experiments.lido.guesses import Problems
 from experiments.lido.networks import guess_networks, predictor_of, read_backbone
-from ivg.data.perturb import Perturbation
 from ivg.io.checkpoint import save_params
 from ivg.models.detector import (
     Detections,
@@ -179,55 +176,24 @@ def train_guess(
     )  # fmt: skip
 
 
-def examples_from_guesses(problems: Problems, make_examples: Callable) -> Examples:
-    """Source 1: estimates are first guesses of the networks.
-
-    Args:
-      problems: scenes with their guesses.
-      make_examples: from `example_maker`.
-
-    Returns:
-      `Examples` of all objects that were found.
-    """
-    scenes = problems.found, problems.pictures, problems.guesses, problems.votes
-    made = in_chunks(make_examples, *scenes)
-    return only_objects(made, problems.found.mask)
-
-
-def examples_near_truth(
-    key: Array,
-    scenes: tuple[Tabletop, np.ndarray],
-    spread: Perturbation,
-    make_examples: Callable,
-) -> Examples:
-    """Source 2: estimates are the truth with a little noise, drawn once for each scene.
-
-    Args:
-      key: random key, consumed.
-      scenes: true latents and pictures `[M, H, W, 3]`.
-      spread: half widths of the uniform noise.
-      make_examples: from `example_maker`.
-
-    Returns:
-      `Examples` of all objects.
-    """
-    truths, pictures = scenes
-    keys = jax.random.split(key, len(pictures))
-    disturb = jax.jit(jax.vmap(near_truth, (0, 0, None)))
-    tables, votes = disturb(keys, truths, spread)
-    made = in_chunks(make_examples, truths, pictures, tables, votes)
-    return only_objects(made, truths.mask)
-
-
 def train_predictor(
-    config: Config, make_examples: Callable[[], Examples], folder: pathlib.Path
+    config: Config,
+    make_examples: Callable[[], Examples],
+    folder: pathlib.Path,
+    *,
+    name: str = "predictor",
+    num_steps: int | None = None,
+    first: PyTree | None = None,
 ) -> tuple[PyTree, np.ndarray]:
     """Trains the Prediction Network, or goes on with it.
 
     Args:
       config: widths, steps, batches.
       make_examples: makes all examples; called if a step is left to do.
-      folder: of the run; `predictor` in it holds the parameters at the end.
+      folder: of the run; `name` in it holds the parameters at the end.
+      name: of the checkpoint.
+      num_steps: training steps; those of the preset if None.
+      first: parameters to begin with; random ones if None.
 
     Returns:
       Parameters, and the losses from `train`.
@@ -235,18 +201,24 @@ def train_predictor(
     network = predictor_of(config)
 
     def loss(params, batch, key):
+        key_order, key_dropout = jax.random.split(key)
+        if config.has_shuffled_channels:
+            batch = shuffle_channels(key_order, batch)
         patches, latents = network_inputs(batch)
-        key = key if config.predictor_dropout else None
+        key = key_dropout if config.predictor_dropout else None
         prediction = network.apply(params, patches, latents, key=key)
         return prediction_loss(prediction, batch.target, config.azimuth_weight)
 
     def data():
         return jax.tree.map(jnp.asarray, make_examples())
 
-    first = network.init(jax.random.key(config.seed))
+    if first is None:
+        first = network.init(jax.random.key(config.seed))
+    if num_steps is None:
+        num_steps = config.predictor_steps
     return _train_on_rows(
-        config, folder, "predictor", loss, first, data, config.learning_rate,
-        batch_size=config.batch_size, num_steps=config.predictor_steps,
+        config, folder, name, loss, first, data, config.learning_rate,
+        batch_size=config.batch_size, num_steps=num_steps,
     )  # fmt: skip
 
 
@@ -274,8 +246,6 @@ def _train_on_rows(
 
 __all__ = [
     "detector_loss",
-    "examples_from_guesses",
-    "examples_near_truth",
     "guess_loss",
     "initializer_loss",
     "train_guess",

@@ -1,7 +1,8 @@
 """The network that predicts better latent variables from the current ones.
 
-It sees the observed and the rendered patch about one object, their difference, and
-the current latent variables. Outputs are changes, in the units of `Prediction`.
+It sees the observed and the rendered patch about one object, their difference, the
+current latent variables, and the colours that would make render and picture equally
+bright (`encode_inputs`). Outputs are changes, in the units of `Prediction`.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ Activation = Callable[[Array], Array]
 
 
 def prediction_network(
-    latent_size: int = 70,
+    latent_size: int = 76,
     trunk: tuple[int, ...] = (32, 64, 128),
     branch: tuple[int, ...] = (64, 32),
     colour: tuple[int, ...] = (32, 64, 128),
@@ -36,7 +37,7 @@ def prediction_network(
     bins, see `turn_logits`.
 
     Args:
-      latent_size: number `Z` of latent inputs.
+      latent_size: number `Z` of inputs beside patches, see `encode_inputs`.
       trunk: widths of the three convolutions of a trunk.
       branch: widths of the two convolutions of a branch.
       colour: widths of the three convolutions of a colour network.
@@ -49,7 +50,7 @@ def prediction_network(
     Returns:
       `Network` from patches `[B, 64, 64, 9]` (observed, rendered, observed minus
       rendered; pixels as `normalize_pixels` makes them, zero outside the picture)
-      and latents `[B, Z]`, standardised, to `Prediction`.
+      and `[B, Z]` numbers from `encode_inputs` to `Prediction`.
 
     Source: LiDO, table 1, with tanh and one trunk; the turn is ours. The paper does not
     say how it pads; here the convolutions are SAME, so that the first dense layer sees

@@ -4,7 +4,7 @@ Every object has an opinion on what all of them share, see `ivg.models.votes`.
 Numbers that go in are standardised: latents by the middle and the deviation of a
 uniform law over their range (sizes: over that of the class), in place of the means and
 deviations of a training set. Numbers that come out are changes, all of them zero
-where nothing is to be mended.
+where nothing is to be mended; so are the last six that go in, see `encode_inputs`.
 """
 
 import math
@@ -40,6 +40,7 @@ _TURN_DEG = 10.0  # unit of a turn, and width of the bump of bins about it
 _STEPS = np.arange(NUM_BINS)
 _AWAY = np.minimum(_STEPS, NUM_BINS - _STEPS)  # degrees of each bin, either way
 SHAPE_COUNTS = (6, 15, 8)  # of the classes of `OBJECT_CLASSES`
+COLOUR_INPUTS = (37, 40, 50, 60, 70, 73)  # where colours begin in `encode_inputs`
 
 
 @struct.dataclass
@@ -272,7 +273,7 @@ def encode_votes(votes: Votes) -> Array:
 
 
 def encode_latents(table: Tabletop, votes: Votes) -> Array:
-    """The latents that the network sees beside the patch of each object.
+    """The latents of each object and of the table as numbers.
 
     Args:
       table: latents of `N` places.
@@ -303,6 +304,30 @@ def encode_latents(table: Tabletop, votes: Votes) -> Array:
     return jnp.concatenate(parts, -1)
 
 
+def encode_inputs(table: Tabletop, votes: Votes, colours: Array) -> Array:
+    """All numbers that the network sees beside the patch of each object.
+
+    Args:
+      table: latents of `N` places.
+      votes: `Votes` with a leading axis `[N]`.
+      colours: `[1 + N, 3]` linear RGB of the ground and of the objects, with which the
+        render would be as bright as the picture.
+
+    Returns:
+      `[N, 76]`: `encode_latents`, and by how much the colours of the object and of the
+      ground would change, in the units of `Prediction`.
+
+    Source: Romaszko et al., Learning Direct Optimization, section 8, for the first 70.
+    """
+    ground = jnp.broadcast_to(colours[0], votes.ground_colour.shape)
+    parts = [
+        encode_latents(table, votes),
+        _change(encode_colour, colours[1:], table.colour),
+        _change(encode_colour, ground, votes.ground_colour),
+    ]
+    return jnp.concatenate(parts, -1)
+
+
 def encode_target(truth: Tabletop, table: Tabletop, votes: Votes) -> Prediction:
     """What the network should say.
 
@@ -324,18 +349,19 @@ def encode_target(truth: Tabletop, table: Tabletop, votes: Votes) -> Prediction:
     degrees = jnp.rad2deg(truth.azimuth_rad - table.azimuth_rad)
     goal = votes_of_table(truth)
 
-    def change(encode, then, now):
-        return (encode(then) - encode(now)) / CHANGE_UNIT
-
     return Prediction(
         position=_limit((true_place - place) / POSITION_UNIT),
         size=_limit(grown / SIZE_UNIT),
         azimuth=jnp.round(degrees).astype(jnp.int32) % NUM_BINS,
-        lighting=change(encode_lighting, goal, votes),
-        camera=change(encode_camera, goal, votes),
-        colour=change(encode_colour, truth.colour, table.colour),
-        ground_colour=change(encode_colour, goal.ground_colour, votes.ground_colour),
+        lighting=_change(encode_lighting, goal, votes),
+        camera=_change(encode_camera, goal, votes),
+        colour=_change(encode_colour, truth.colour, table.colour),
+        ground_colour=_change(encode_colour, goal.ground_colour, votes.ground_colour),
     )
+
+
+def _change(encode, then, now):
+    return (encode(then) - encode(now)) / CHANGE_UNIT
 
 
 def _seen(table: Tabletop, fov_rad=FOV_RAD) -> tuple[Array, Array]:
@@ -446,6 +472,7 @@ def _changed_votes(votes: Votes, prediction: Prediction) -> Votes:
 
 __all__ = [
     "CHANGE_UNIT",
+    "COLOUR_INPUTS",
     "NUM_BINS",
     "POSITION_UNIT",
     "SHAPE_COUNTS",
@@ -459,6 +486,7 @@ __all__ = [
     "decode_prediction",
     "encode_camera",
     "encode_colour",
+    "encode_inputs",
     "encode_latents",
     "encode_lighting",
     "encode_target",

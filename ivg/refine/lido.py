@@ -19,7 +19,7 @@ from ivg.models.tabletop_coding import (
     blend_opinions,
     clip_opinions,
     decode_prediction,
-    encode_latents,
+    encode_inputs,
     opinions_of_table,
 )
 from ivg.models.votes import Votes, unanimous_votes, vote
@@ -39,7 +39,7 @@ from ivg.scene.tabletop import (
 from ivg.typing import Array, PyTree
 
 PATCH_SHARE = 0.5  # of the side of the picture: 128 of 256 pixels
-PredictFn = Callable[[Array, Tabletop, Votes], Opinions]
+PredictFn = Callable[[Array, Array, Tabletop, Votes], Opinions]
 
 
 @struct.dataclass
@@ -53,6 +53,21 @@ class LidoState:
 
     votes: Votes
     is_done: Array
+
+
+def element_sums(picture: Array, node_index: Array, num_nodes: int) -> Array:
+    """How much light the picture has where each element is seen.
+
+    Args:
+      picture: `[H, W, 3]` linear RGB.
+      node_index: `[H, W]` int32 node seen, -1 for none.
+      num_nodes: number `N` of nodes.
+
+    Returns:
+      `[N, 3]` sums over the mask of each node. Differentiable in the picture.
+    """
+    masks = jax.nn.one_hot(node_index.reshape(-1), num_nodes, dtype=picture.dtype)
+    return matmul(masks.T, picture.reshape(-1, 3))
 
 
 def brightness_factors(
@@ -70,9 +85,8 @@ def brightness_factors(
       `[N]` ratio of the sums of brightness over the predicted mask; one for an empty
       mask or a black render.
     """
-    masks = jax.nn.one_hot(node_index.reshape(-1), num_nodes, dtype=rendered.dtype)
-    pair = jnp.stack([observed.sum(-1).reshape(-1), rendered.sum(-1).reshape(-1)])
-    bright, drawn = matmul(pair, masks)
+    sums = (element_sums(p, node_index, num_nodes) for p in (observed, rendered))
+    bright, drawn = (s.sum(-1) for s in sums)
     return safe_divide(bright, drawn, fallback=1.0)
 
 
@@ -99,9 +113,49 @@ def match_brightness(
     return rendered * jnp.append(factors, 1.0)[node_index][..., None]
 
 
+def match_colours(
+    rendered: Array, observed: Array, node_index: Array, colours: Array
+) -> Array:
+    """Colours that would give each element the light that it has in the picture.
+
+    They are nearly the true ones where nothing but the colours is wrong: pixels of
+    outlines have the colours of two elements. `match_brightness` hides from the network
+    how much brighter the picture is; here it is told.
+
+    Args:
+      rendered: `[H, W, 3]` linear RGB.
+      observed: `[H, W, 3]` linear RGB.
+      node_index: `[H, W]` int32 node seen in the render, -1 for none.
+      colours: `[N, 3]` present colours of the nodes, linear RGB in [0, 1].
+
+    Returns:
+      `[N, 3]` likewise: each channel times the ratio of its sums over the predicted
+      mask, at most one; as it is for an empty mask or a black render.
+
+    Source: ours.
+    """
+    sums = (element_sums(p, node_index, len(colours)) for p in (observed, rendered))
+    return jnp.clip(colours * safe_divide(*sums, fallback=1.0), 0, 1)
+
+
+@struct.dataclass
+class Comparison:
+    """The render of the present latents beside the picture.
+
+    Attributes:
+      rendered: `[H, W, 3]` linear RGB of the plain renderer, each element as bright as
+        it is in the picture.
+      colours: `[1 + N, 3]` linear RGB of the ground and of `N` objects, as
+        `match_colours` would have them.
+    """
+
+    rendered: Array
+    colours: Array
+
+
 def render_for_comparison(
     table: Tabletop, observation: Array, library: MeshLibrary, fov_rad=FOV_RAD
-) -> Array:
+) -> Comparison:
     """What the network sees of the present latents.
 
     Args:
@@ -111,16 +165,19 @@ def render_for_comparison(
       fov_rad: `[]` vertical field of view, radians.
 
     Returns:
-      `[H, W, 3]` linear RGB of the plain renderer, as bright as the observation.
+      `Comparison` of `N` places.
     """
     height, width = observation.shape[:2]
     scene = scene_from_tabletop(
         table, library, height=height, width=width, fov_rad=fov_rad
     )
     seen = render(scene)
-    num_nodes = scene.nodes.mask.shape[0]
-    picture = jnp.clip(seen.rgb, 0, 1)
-    return match_brightness(picture, observation, seen.object_index, num_nodes)
+    picture, index = jnp.clip(seen.rgb, 0, 1), seen.object_index
+    colours = jnp.concatenate([table.ground_colour[None], table.colour])
+    return Comparison(
+        rendered=match_brightness(picture, observation, index, len(colours)),
+        colours=match_colours(picture, observation, index, colours),
+    )
 
 
 def comparison_pixels(table: Tabletop, picture: Array, fov_rad=FOV_RAD) -> Array:
@@ -150,7 +207,7 @@ def comparison_patches(
     Args:
       table: latents of `N` places.
       observation: `[H, W, 3]` linear RGB.
-      rendered: `[H, W, 3]` linear RGB, from `render_for_comparison`.
+      rendered: `[H, W, 3]` linear RGB, of a `Comparison`.
       fov_rad: `[]` vertical field of view, radians.
 
     Returns:
@@ -175,8 +232,8 @@ def network_predictor(network: Network, params: PyTree, fov_rad=FOV_RAD) -> Pred
       Predictor.
     """
 
-    def predict(patches, table, votes):
-        latents = encode_latents(table, votes)
+    def predict(patches, colours, table, votes):
+        latents = encode_inputs(table, votes, colours)
         prediction = network.apply(params, patches, latents)
         return decode_prediction(prediction, table, votes, fov_rad)
 
@@ -219,7 +276,8 @@ def lido_refiner(
     positions are predicted.
 
     Args:
-      predict: `(patches [N, S, S, 9], table, votes) -> Opinions`.
+      predict: `(patches [N, S, S, 9], colours [1 + N, 3], table, votes) -> Opinions`;
+        colours as in `Comparison`.
       library: shapes, from `tabletop_library`.
       votes: first `Votes` with a leading axis `[N]`; those of the table if absent.
       offset: `a`.
@@ -240,9 +298,9 @@ def lido_refiner(
         return LidoState(first, jnp.array(False))
 
     def move(step, state, table, observation):
-        rendered = render_for_comparison(table, observation, library, fov_rad)
-        patches = comparison_patches(table, observation, rendered, fov_rad)
-        predicted = clip_opinions(predict(patches, table, state.votes))
+        seen = render_for_comparison(table, observation, library, fov_rad)
+        patches = comparison_patches(table, observation, seen.rendered, fov_rad)
+        predicted = clip_opinions(predict(patches, seen.colours, table, state.votes))
         now = opinions_of_table(table, state.votes)
         moved = blend_opinions(now, predicted, step_size(step, offset))
         after = _with_opinions(table, moved, fov_rad)
@@ -289,13 +347,16 @@ def _greatest_change(before: Tabletop, after: Tabletop) -> Array:
 
 __all__ = [
     "PATCH_SHARE",
+    "Comparison",
     "LidoState",
     "PredictFn",
     "brightness_factors",
     "comparison_patches",
     "comparison_pixels",
+    "element_sums",
     "lido_refiner",
     "match_brightness",
+    "match_colours",
     "network_predictor",
     "render_for_comparison",
     "step_size",

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.usefixtures("compile_quickly")
 def test_training_then_comparison(folder):
     metrics = run_training(CONFIG, str(folder))
     assert np.isfinite(metrics["loss_guess"]) and np.isfinite(metrics["loss_predictor"])
+    assert (folder / "first_predictor").is_dir()  # source 3 came from it
     found = run_evaluation(CONFIG, str(folder), str(folder))
     for name in SETS:
         assert np.isfinite(found[f"initial_{name}"]) or found["detector_recall"] == 0

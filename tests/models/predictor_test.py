@@ -21,7 +21,7 @@ def small():
 
 
 def test_parameters_of_the_paper():
-    params = jax.eval_shape(prediction_network().init, jax.random.key(0))
+    params = jax.eval_shape(prediction_network(70).init, jax.random.key(0))
     trunk = [count_parameters(params["trunk"][f"Conv_{i}"]) for i in range(3)]
     assert trunk == [2_624, 18_496, 73_856]
     outputs_of = {"position": 2, "size": 1, "azimuth": 360 + 1}  # one more: the turn

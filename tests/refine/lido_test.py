@@ -12,7 +12,7 @@ import pytest
 from ivg.data.perturb import Perturbation, perturb_tabletop
 from ivg.data.tabletop import sample_globals
 from ivg.energy.tabletop import render_tabletop
-from ivg.models.tabletop_coding import opinions_of_table
+from ivg.models.tabletop_coding import encode_inputs, encode_target, opinions_of_table
 from ivg.models.votes import unanimous_votes, vote
 from ivg.numerics import wrap_angle
 from ivg.refine.lido import (
@@ -20,6 +20,7 @@ from ivg.refine.lido import (
     comparison_patches,
     lido_refiner,
     match_brightness,
+    match_colours,
     render_for_comparison,
     step_size,
 )
@@ -60,16 +61,27 @@ def start():
     return perturb_tabletop(jax.random.key(1), truth(), spread)
 
 
-def oracle(patches, table, votes):
-    del patches, votes
+def oracle(patches, colours, table, votes):
+    del patches, colours, votes
     seen = carry_objects(truth(), table)
     return opinions_of_table(seen, unanimous_votes(truth()))
 
 
 @functools.cache
 def picture():
-    draw = jax.jit(lambda t: render_tabletop(t, library(), height=SIZE, width=SIZE))
+    shapes = library()
+    draw = jax.jit(lambda t: render_tabletop(t, shapes, height=SIZE, width=SIZE))
     return jnp.clip(draw(truth()), 0, 1)
+
+
+@functools.cache
+def _compare():
+    shapes = library()
+    return jax.jit(lambda table, seen: render_for_comparison(table, seen, shapes))
+
+
+def compare(table, seen):
+    return _compare()(jax.tree.map(np.asarray, table), seen)
 
 
 @functools.cache
@@ -141,8 +153,35 @@ def test_one_biased_object_does_not_move_what_all_share():
 
 
 def test_brightness_of_a_picture_that_is_explained_stays():
-    show = jax.jit(lambda table, seen: render_for_comparison(table, seen, library()))
-    np.testing.assert_allclose(show(truth(), picture()), picture(), atol=1e-6)
+    seen = compare(truth(), picture())
+    np.testing.assert_allclose(seen.rendered, picture(), atol=1e-6)
+    colours = np.concatenate([truth().ground_colour[None], truth().colour])
+    np.testing.assert_allclose(seen.colours, colours, atol=1e-6)
+
+
+def test_colours_that_alone_are_wrong_are_told():
+    """But for the pixels of outlines, which have the colours of two elements."""
+    wrong = truth().replace(
+        colour=truth().colour * jnp.array([0.6, 0.8, 0.9]),
+        ground_colour=truth().ground_colour * jnp.array([1.1, 0.8, 0.7]),
+    )
+    seen = compare(wrong, picture())
+    np.testing.assert_allclose(seen.colours[0], truth().ground_colour, rtol=2e-3)
+    np.testing.assert_allclose(seen.colours[1:4], truth().colour[:3], rtol=0.1)
+    np.testing.assert_array_equal(seen.colours[4:], wrong.colour[3:])  # empty places
+    encoded = encode_inputs(wrong, unanimous_votes(wrong), seen.colours)
+    goal = encode_target(truth(), wrong, unanimous_votes(wrong))
+    np.testing.assert_allclose(encoded[:3, 70:73], goal.colour[:3], atol=0.25)
+    np.testing.assert_allclose(encoded[:3, 73:], goal.ground_colour[:3], atol=0.01)
+
+
+def test_matched_colours_are_colours():
+    rendered = np.full((2, 2, 3), [0.1, 0.1, 0], np.float32)
+    index = np.array([[0, 0], [1, -1]])
+    colours = jnp.array([[0.5, 0.1, 0.2], [0.5, 0.5, 0.5], [0.3, 0.2, 0.1]])
+    found = match_colours(rendered, jnp.ones((2, 2, 3)), index, colours)
+    expected = [[1, 1, 0.2], [1, 1, 0.5], [0.3, 0.2, 0.1]]  # black or unseen: as it is
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 def test_brightness_is_a_ratio_of_sums_over_each_mask():
