@@ -224,15 +224,10 @@ def shuffle_channels(key: Array, examples: Examples) -> Examples:
     Returns:
       `Examples`, each with an order of its own.
     """
-    num = len(examples.inside)
+    inputs, num = examples.inputs, len(examples.inputs)
     keys = jax.random.split(key, num)
     order = jax.vmap(lambda k: jax.random.permutation(k, 3))(keys)
     slots = jnp.array(COLOUR_INPUTS)[:, None] + jnp.arange(3)
-    moved = jnp.array(COLOUR_INPUTS)[:, None] + order[:, None]
-    columns = jnp.broadcast_to(
-        jnp.arange(examples.inputs.shape[1]), examples.inputs.shape
-    )
-    columns = columns.at[:, slots].set(moved)
 
     def shuffled(colours):
         places = order.reshape(num, *[1] * (colours.ndim - 2), 3)
@@ -241,7 +236,7 @@ def shuffle_channels(key: Array, examples: Examples) -> Examples:
     return examples.replace(
         observed=shuffled(examples.observed),
         rendered=shuffled(examples.rendered),
-        inputs=jnp.take_along_axis(examples.inputs, columns, 1),
+        inputs=inputs.at[:, slots].set(shuffled(inputs[:, slots])),
         target=examples.target.replace(
             colour=shuffled(examples.target.colour),
             ground_colour=shuffled(examples.target.ground_colour),

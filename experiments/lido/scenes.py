@@ -25,15 +25,7 @@ from ivg.scene.shapes.families import held_out_library, primitive_library
 from ivg.scene.tabletop import Tabletop
 from ivg.typing import Array
 
-SPLITS = (
-    "init",
-    "source1",
-    "source2",
-    "validation",
-    "tune",
-    "test",
-    "source3",
-)  # the place is the key
+SPLITS = ("init", "source1", "source2", "validation", "tune", "test", "source3")
 SHIFTED = ASSETS / "lido_shifted"
 
 

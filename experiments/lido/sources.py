@@ -6,7 +6,6 @@ Source: Romaszko et al., Learning Direct Optimization, section 6.2, for the firs
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from experiments.chunks import in_chunks
@@ -21,6 +20,7 @@ from experiments.lido.guesses import Problems, make_problems
 from ivg.colour import linear_from_srgb
 from ivg.data.perturb import Perturbation
 from ivg.refine.lido import PredictFn, lido_refiner
+from ivg.refine.refiner import refine
 from ivg.scene.library import MeshLibrary
 from ivg.scene.tabletop import Tabletop
 from ivg.typing import Array
@@ -122,14 +122,10 @@ def way_maker(predict: PredictFn, library: MeshLibrary, num_steps: int) -> Calla
         refiner = lido_refiner(predict, library, votes)
         linear = linear_from_srgb(picture / 255.0)
 
-        def step(carry, index):
-            state, table, _ = refiner.update(index, *carry, linear)
-            return (state, table), (table, state.votes)
-
-        start = refiner.init(table, linear), table
-        _, way = jax.lax.scan(step, start, jnp.arange(num_steps))
+        found = refine(refiner, table, linear, num_steps)
+        tables = jax.tree.map(lambda x: x[1:], found.trajectory)
         stops = jax.vmap(lambda k: jax.random.randint(k, (), 0, num_steps))(keys)
-        return jax.tree.map(lambda x: x[stops], way)
+        return jax.tree.map(lambda x: x[stops], (tables, found.info["votes"]))
 
     @jax.jit
     def explain(*scenes):

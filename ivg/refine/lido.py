@@ -287,7 +287,8 @@ def lido_refiner(
 
     Returns:
       `Refiner` of `Tabletop`s, given a `[H, W, 3]` linear RGB picture. It reports
-      `change` `[]`, the greatest change of a latent in widths of its range.
+      `change` `[]`, the greatest change of a latent in widths of its range, and the
+      `votes` of the `N` objects.
 
     Source: Romaszko et al., section 8, steps 1 to 4.
     """
@@ -316,7 +317,8 @@ def lido_refiner(
             cast, after, change = jax.lax.cond(state.is_done, rest, move, *arguments)
         else:
             cast, after, change = move(*arguments)
-        return LidoState(cast, change < tolerance), after, {"change": change}
+        info = {"change": change, "votes": cast}
+        return LidoState(cast, change < tolerance), after, info
 
     return Refiner(init, update)
 

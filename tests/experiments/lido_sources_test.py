@@ -32,11 +32,17 @@ STEPS, DRAWS, SIZE = 3, 40, 32
 SMOKE = PRESETS["smoke"]
 
 
-def test_estimates_are_those_of_a_refinement():
-    """Tables and votes of each draw are those after one, two or three updates."""
+@pytest.fixture(scope="module")
+def scene(compile_quickly):
+    """Shapes, the latents of a table-top, and a guess at them."""
     library = tabletop_library()
     truth = jax.jit(lambda key: sample_tabletop(key, library, 4))(jax.random.key(0))
-    guess = perturb_tabletop(jax.random.key(1), truth)
+    return library, truth, perturb_tabletop(jax.random.key(1), truth)
+
+
+def test_estimates_are_those_of_a_refinement(scene):
+    """Tables and votes of each draw are those after one, two or three updates."""
+    library, truth, guess = scene
     votes = unanimous_votes(guess)
     picture = np.full((SIZE, SIZE, 3), 128, np.uint8)
 
@@ -48,8 +54,8 @@ def test_estimates_are_those_of_a_refinement():
 
     explain = way_maker(predict, library, STEPS)
     keys = jax.random.split(jax.random.key(2), (1, DRAWS))
-    scene = jax.tree.map(lambda x: jnp.asarray(x)[None], (guess, votes, picture))
-    tables, cast = jax.tree.map(lambda x: x[0], explain(keys, *scene))
+    start = jax.tree.map(lambda x: jnp.asarray(x)[None], (guess, votes, picture))
+    tables, cast = jax.tree.map(lambda x: x[0], explain(keys, *start))
     observed = linear_from_srgb(picture / np.float32(255))
     refiner = lido_refiner(predict, library, votes)
     update, way = jax.jit(refiner.update), []
@@ -68,11 +74,9 @@ def test_estimates_are_those_of_a_refinement():
             np.testing.assert_allclose(mine, its, atol=1e-5)
 
 
-def test_shuffled_channels_are_those_of_a_scene_in_other_colours():
+def test_shuffled_channels_are_those_of_a_scene_in_other_colours(scene):
     """Every example equals the one of the scene with colours and picture permuted."""
-    library = tabletop_library()
-    truth = jax.jit(lambda key: sample_tabletop(key, library, 4))(jax.random.key(0))
-    guess = perturb_tabletop(jax.random.key(1), truth)
+    library, truth, guess = scene
     picture = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
     make = jax.jit(lambda *scene: examples_of_scene(*scene, library))
 
