@@ -4,6 +4,7 @@ import pathlib
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from orbax.checkpoint import v1 as ocp
 
 from ivg.io.errors import InputError
@@ -43,7 +44,9 @@ def load_params(folder: str | pathlib.Path, like: PyTree) -> PyTree:
         `jax.eval_shape(network.init, jax.random.key(0))`.
 
     Returns:
-      Pytree of the same structure, shapes and types, whatever type is stored.
+      Pytree of the same structure, shapes and types, whatever type is stored. Like
+      what `network.init` returns, it is not committed to a device: it works beside
+      arrays on any, and a compiled function that took the one takes the other.
 
     Raises:
       InputError: if there is nothing, or something else.
@@ -63,7 +66,7 @@ def load_params(folder: str | pathlib.Path, like: PyTree) -> PyTree:
     wanted = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), like
     )
-    return ocp.load(path, wanted)
+    return jax.tree.map(lambda x: jnp.asarray(np.asarray(x)), ocp.load(path, wanted))
 
 
 def _shapes(tree: PyTree) -> dict[str, tuple[int, ...]]:

@@ -33,3 +33,10 @@ def test_a_checkpoint_does_not_tell_where_it_was_made(tmp_path):
     save_params(tmp_path / "x", {"w": jnp.ones(3)})
     files = [path for path in (tmp_path / "x").rglob("*") if path.is_file()]
     assert files and not any(str(tmp_path).encode() in f.read_bytes() for f in files)
+
+
+def test_what_was_read_is_on_no_device_in_particular(tmp_path):
+    made = {"w": jnp.ones(3)}
+    save_params(tmp_path / "x", made)
+    found = load_params(tmp_path / "x", made)
+    assert (found["w"].committed, made["w"].committed) == (False, False)
