@@ -99,7 +99,6 @@ def search_paths(
     problems: Problems,
     library: MeshLibrary,
     folder: pathlib.Path,
-    **energy_options,
 ) -> Paths:
     """A search on all scenes; each is kept on disk when it is done.
 
@@ -110,17 +109,16 @@ def search_paths(
       library: shapes.
       folder: of the results; those of the same guess, picture and search that are
         there already are not made again.
-      **energy_options: of `tabletop_energy`.
 
     Returns:
       `Paths` with an entry after each block.
     """
-    minimize = tabletop_minimizer(tabletop_energy(library, **energy_options), search)
+    minimize = tabletop_minimizer(tabletop_energy(library), search)
     paths = []
     for i in tqdm(range(len(problems.pictures)), desc=name, unit="scene"):
         table = jax.tree.map(lambda x, i=i: np.asarray(x[i]), problems.guesses)
         picture = problems.pictures[i]
-        file = folder / f"{name}-{_digest(table, picture, search, energy_options)}.npz"
+        file = folder / f"{name}-{_digest(table, picture, search)}.npz"
         if not file.exists():
             found = minimize(table, linear_from_srgb(picture / 255.0))
             seconds = cumulative_seconds(found.info)
@@ -129,10 +127,10 @@ def search_paths(
     return _stack(paths)
 
 
-def _digest(table: Tabletop, picture: np.ndarray, *settings) -> str:
+def _digest(table: Tabletop, picture: np.ndarray, search: Search) -> str:
     """What a search depends on but the shapes, so that no other result is taken."""
     arrays = [*jax.tree.leaves(table), picture]
-    parts = [array.tobytes() for array in arrays] + [repr(settings).encode()]
+    parts = [array.tobytes() for array in arrays] + [repr(search).encode()]
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 

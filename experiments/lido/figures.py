@@ -140,7 +140,7 @@ def kernel_density(samples: np.ndarray, at: np.ndarray, sigma: float) -> np.ndar
 def examples_png(
     observed: Sequence,
     rendered: Mapping[str, Sequence],
-    true_index: Sequence | None = None,
+    true_index: Sequence,
     *,
     cell_px: int = 192,
 ) -> bytes:
@@ -158,9 +158,8 @@ def examples_png(
     """
     rows = []
     for i, picture in enumerate(observed):
-        row = [rendered[state][i] for state in STATES]
-        if true_index is not None:
-            row = [draw_contours(x, true_index[i], (0, 0, 0), 1.0) for x in row]
+        drawn = [rendered[state][i] for state in STATES]
+        row = [draw_contours(x, true_index[i], (0, 0, 0), 1.0) for x in drawn]
         rows.append([picture, *row])
     labels = ["observed", *(TITLES[state] for state in STATES)]
     return png_bytes(contact_sheet(rows, column_labels=labels, cell_px=cell_px))

@@ -257,7 +257,10 @@ def report(
         name: [np.uint8(np.round(255 * pictures[i])) for i in shown]
         for name, (_, pictures) in scored.items()
     }
-    sheet = examples_png([problems.pictures[i] for i in shown], rendered)
+    observed, outlines = (
+        [x[i] for i in shown] for x in (problems.pictures, true_index)
+    )
+    sheet = examples_png(observed, rendered, outlines)
     write_atomic(folder / "examples.png", sheet)
     return metrics
 

@@ -8,6 +8,7 @@ stands for empty places and for objects that were not found. Methods may differ 
 Source: Romaszko et al., Learning Direct Optimization, sections 9 and 10.
 """
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -188,7 +189,7 @@ def latent_metrics(errors: Errors, prefix: str = "") -> dict[str, float]:
 def image_metrics(
     scores: Mapping[str, Mapping[str, np.ndarray]], prefix: str = ""
 ) -> dict[str, float]:
-    """The figures of Table 3.
+    """The figures of Tables 3 and 4.
 
     Args:
       scores: for each of `STATES`, what `tabletop_image_metrics` returns, with a
@@ -197,17 +198,21 @@ def image_metrics(
 
     Returns:
       `iou_{object,ground}_{state}` in per cent and `mse_{object,ground}_{state}` in
-      thousandths, means over objects or scenes without NaN.
+      thousandths, means over objects or scenes without NaN; for each of these scores
+      `s`, `p_lido_gbo_s` and `p_lido_simplex_s`.
     """
     metrics = {}
-    for score in ("iou", "mse"):
-        for part in ("object", "ground"):
-            for state in STATES:
-                values = in_table_units(score, scores[state][f"{score}_{part}"])
-                known = values[np.isfinite(values)]
-                mean = np.mean(known) if known.size else np.nan
-                metrics[f"{prefix}{score}_{part}_{state}"] = float(mean)
-    return metrics
+    for score, part in itertools.product(("iou", "mse"), ("object", "ground")):
+        name = f"{score}_{part}"
+        for state in STATES:
+            values = in_table_units(score, scores[state][name])
+            known = values[np.isfinite(values)]
+            mean = np.mean(known) if known.size else np.nan
+            metrics[f"{name}_{state}"] = float(mean)
+        for other in ("gbo", "simplex"):
+            p = paired_p(scores["lido"][name], scores[other][name])
+            metrics[f"p_lido_{other}_{name}"] = p
+    return {prefix + name: value for name, value in metrics.items()}
 
 
 def time_metrics(

@@ -1,15 +1,12 @@
 """Hyper-parameters of the baselines, chosen on problems whose truth is known.
 
 The paper does not say how it chose its own. A comparison is fair if the baselines get
-their best, so settings are ranked by the errors that they leave.
+their best, so searches are ranked by the errors that they leave.
 """
 
 import dataclasses
-import functools
-import itertools
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -23,7 +20,6 @@ from experiments.lido.scenes import load_scenes
 from experiments.lido.statistics import SETS, improvement
 from experiments.tables import markdown_table
 from ivg.colour import linear_from_srgb
-from ivg.energy.pixel import robust_negative_log_likelihood
 from ivg.energy.tabletop import tabletop_energy
 from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.metrics.tabletop import tabletop_errors
@@ -40,33 +36,18 @@ _STEPS = (0.02, 0.05, 0.1)
 
 
 @dataclasses.dataclass(frozen=True)
-class Setting:
-    """One choice of hyper-parameters.
+class Trial:
+    """What came of a search.
 
     Attributes:
       search: method, iterations, rounds and step.
-      sigma: of Eq. 1.
-      reach: of positions, as for `search_bounds`.
-    """
-
-    search: Search
-    sigma: float = 0.1
-    reach: float = 0.25
-
-
-@dataclasses.dataclass(frozen=True)
-class Trial:
-    """What came of a setting.
-
-    Attributes:
-      setting: it.
       improvements: per cent for each of `SETS`.
       seconds_per_scene: mean on the host's clock, without compilation.
       evaluations_per_scene: mean.
       accepted_share: of the evaluations.
     """
 
-    setting: Setting
+    search: Search
     improvements: Mapping[str, float]
     seconds_per_scene: float
     evaluations_per_scene: float
@@ -79,80 +60,52 @@ class Trial:
         return float(np.mean(np.maximum(known, -100))) if known else -100.0
 
 
-def settings_grid(
-    search: Search,
-    *,
-    budgets: Iterable[tuple[int, int]],
-    steps: Iterable[float] = (0.05,),
-    sigmas: Iterable[float] = (0.1,),
-    reaches: Iterable[float] = (0.25,),
-) -> list[Setting]:
-    """All combinations of a few values.
+def variants(
+    search: Search, methods: Iterable[str], steps: Iterable[float]
+) -> list[Search]:
+    """A search by other methods and with other first steps.
 
     Args:
-      search: gives the method and its options.
-      budgets: iterations of a block and rounds.
+      search: gives all else; its options are those of its own method alone.
+      methods: of SciPy.
       steps: as in `Search`.
-      sigmas: of Eq. 1.
-      reaches: of positions.
 
     Returns:
-      Settings.
+      A search for each pair.
     """
-    values = itertools.product(budgets, steps, sigmas, reaches)
     return [
-        Setting(dataclasses.replace(search, iterations=i, rounds=r, step=step), *rest)
-        for (i, r), step, *rest in values
+        dataclasses.replace(_by_method(search, method), step=step)
+        for method in methods
+        for step in steps
     ]
 
 
-def baseline_energy(library: MeshLibrary, sigma: float = 0.1, **options: Any):
-    """Eq. 1 of a table-top.
-
-    Args:
-      library: shapes.
-      sigma: standard deviation of inliers.
-      **options: of `tabletop_energy`, such as `background`.
-
-    Returns:
-      Function `(latents, picture) -> []`. One such function is compiled once: give
-      it to all baselines that share a sigma.
-    """
-    compare = functools.partial(robust_negative_log_likelihood, sigma=sigma)
-    return tabletop_energy(library, compare=compare, **options)
-
-
-def try_settings(
+def try_searches(
     library: MeshLibrary,
     problems: Sequence[tuple[Tabletop, Tabletop, Array]],
-    settings: Sequence[Setting],
-    **options: Any,
+    searches: Sequence[Search],
 ) -> list[Trial]:
-    """Runs each setting on each problem.
+    """Runs each search on each problem.
 
     Args:
       library: shapes that the estimates refer to.
       problems: true latents, first estimate and `[H, W, 3]` picture; of one size.
-      settings: what to try.
-      **options: of `tabletop_energy`.
+      searches: what to try.
 
     Returns:
       `Trial`s, the highest score first.
     """
-    measure = jax.jit(tabletop_errors)
-    energies = {s: baseline_energy(library, s, **options)
-                for s in {setting.sigma for setting in settings}}  # fmt: skip
+    measure, energy = jax.jit(tabletop_errors), tabletop_energy(library)
     trials = []
-    for setting in tqdm(settings, desc="tune", unit="setting"):
-        energy = energies[setting.sigma]
-        explain = tabletop_minimizer(energy, setting.search, reach=setting.reach)
+    for search in tqdm(searches, desc="tune", unit="search"):
+        explain = tabletop_minimizer(energy, search)
         before, after, infos = [], [], []
         for truth, estimate, picture in problems:
             result = explain(estimate, picture)
             before.append(measure(estimate, truth))
             after.append(measure(result.params, truth))
             infos.append(result.info)
-        trials.append(_trial(setting, before, after, infos))
+        trials.append(_trial(search, before, after, infos))
     return sorted(trials, key=lambda trial: -trial.score)
 
 
@@ -165,7 +118,7 @@ def run_tuning(config: Config, output: str, checkpoint: str) -> dict[str, float]
       checkpoint: folder with `guess` and `predictor`.
 
     Returns:
-      `score_{gbo,simplex}`, those of the best setting of each.
+      `score_{gbo,simplex}`, those of the best search of each kind.
 
     Raises:
       InputError: if the folder cannot be written or there is no checkpoint.
@@ -178,15 +131,7 @@ def run_tuning(config: Config, output: str, checkpoint: str) -> dict[str, float]
     trials, metrics = [], {}
     for name, methods in _METHODS.items():
         search = limited(BASELINES[name], config)
-        budget = [(search.iterations, search.rounds)]
-        settings = [
-            setting
-            for method in methods
-            for setting in settings_grid(
-                _by_method(search, method), budgets=budget, steps=_STEPS
-            )
-        ]
-        ranked = try_settings(library, cases, settings)
+        ranked = try_searches(library, cases, variants(search, methods, _STEPS))
         trials += ranked
         metrics[f"score_{name}"] = ranked[0].score
     write_atomic(folder / "tuning.md", tuning_table(trials))
@@ -212,7 +157,7 @@ def _cases(problems: Problems) -> list[tuple[Tabletop, Tabletop, Array]]:
 
 
 def tuning_table(trials: Sequence[Trial]) -> str:
-    """Settings and what came of them, as Markdown.
+    """Searches and what came of them, as Markdown.
 
     Args:
       trials: in the order of the rows.
@@ -221,17 +166,16 @@ def tuning_table(trials: Sequence[Trial]) -> str:
       Table with a row per trial.
     """
     heads = [
-        "method", "iterations", "rounds", "step", "sigma", "reach", "score",
+        "method", "iterations", "rounds", "step", "score",
         *(name.replace("_", " ") for name in SETS),
         "seconds per scene", "evaluations", "accepted",
     ]  # fmt: skip
     rows = []
     for trial in trials:
-        search = trial.setting.search
+        search = trial.search
         rows.append(
             [search.method, str(search.iterations), str(search.rounds)]
-            + [f"{x:g}" for x in (search.step, trial.setting.sigma)]
-            + [f"{trial.setting.reach:g}", f"{trial.score:.1f}"]
+            + [f"{search.step:g}", f"{trial.score:.1f}"]
             + [f"{trial.improvements[name]:.0f}" for name in SETS]
             + [f"{trial.seconds_per_scene:.1f}", f"{trial.evaluations_per_scene:.0f}"]
             + [f"{trial.accepted_share:.2f}"]
@@ -239,7 +183,7 @@ def tuning_table(trials: Sequence[Trial]) -> str:
     return markdown_table(heads, rows)
 
 
-def _trial(setting: Setting, before: list, after: list, infos: list) -> Trial:
+def _trial(search: Search, before: list, after: list, infos: list) -> Trial:
     def stack(dictionaries, name):
         return np.stack([np.asarray(errors[name]) for errors in dictionaries])
 
@@ -250,7 +194,7 @@ def _trial(setting: Setting, before: list, after: list, infos: list) -> Trial:
     evaluations = sum(int(info["num_evaluations"].sum()) for info in infos)
     accepted = sum(int(info["num_accepted"].sum()) for info in infos)
     return Trial(
-        setting,
+        search,
         improvements,
         float(np.mean([info["seconds"].sum() for info in infos])),
         evaluations / len(infos),
@@ -260,11 +204,9 @@ def _trial(setting: Setting, before: list, after: list, infos: list) -> Trial:
 
 __all__ = [
     "BASELINES",
-    "Setting",
     "Trial",
-    "baseline_energy",
     "run_tuning",
-    "settings_grid",
-    "try_settings",
+    "try_searches",
     "tuning_table",
+    "variants",
 ]

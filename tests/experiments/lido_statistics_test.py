@@ -107,12 +107,12 @@ def test_names_and_values():
     sets |= {"illumination", "camera", "ground_colour"}
     methods, changes = ("gbo", "simplex", "lido"), ("improvement", "hard")
     states = ("initial", *methods)
+    scores = {"iou_object", "iou_ground", "mse_object", "mse_ground"}
     assert set(metrics) == (
         {f"initial_{s}" for s in sets}
         | {f"{k}_{m}_{s}" for k in changes for m in methods for s in sets}
-        | {f"p_lido_{m}_{s}" for m in ("gbo", "simplex") for s in sets}
-        | {f"{k}_{p}_{w}" for k in ("iou", "mse") for p in ("object", "ground")
-           for w in states}
+        | {f"p_lido_{m}_{s}" for m in ("gbo", "simplex") for s in sets | scores}
+        | {f"{s}_{w}" for s in scores for w in states}
         | {f"seconds_per_scene_{m}" for m in methods}
     )  # fmt: skip
     assert metrics["initial_size"] == 100 and metrics["initial_camera"] == 1
@@ -130,7 +130,26 @@ def test_prefix():
     shifted = statistics.evaluation_metrics(ERRORS, SCORES, SECONDS, "shifted_")
     plain = statistics.evaluation_metrics(ERRORS, SCORES, SECONDS)
     assert shifted == {f"shifted_{name}": value for name, value in plain.items()}
-    assert latent_table(shifted, "shifted_") == latent_table(plain)
+
+
+def test_photographs_have_no_latents_and_scores_of_their_own():
+    shifted = statistics.evaluation_metrics(ERRORS, SCORES, SECONDS, "shifted_")
+    assert "| 10.0 | 30.0 | 60.0* |" in latent_table(shifted, "shifted_")
+    assert "(" not in latent_table(shifted, "shifted_")
+    row = image_table(shifted, "shifted_").splitlines()[2]
+    assert row.endswith("| 50.0 (60.9) | 60.0 (63.2) | 70.0 (61.5) | 90.0 (71.4) |")
+
+
+def test_scores_of_pictures_are_starred_in_their_direction():
+    names = "iou_object", "iou_ground", "mse_object", "mse_ground"
+    draw = np.random.default_rng(0).uniform
+    better = {name: draw(0.6, 0.8, 40) for name in names}
+    scores = {state: {name: 0.5 * x for name, x in better.items()} for state in SCORES}
+    metrics = statistics.image_metrics(scores | {"lido": better})
+    expected = scipy.stats.wilcoxon(better["iou_object"], 0.5 * better["iou_object"])
+    assert metrics["p_lido_gbo_iou_object"] == pytest.approx(expected.pvalue)
+    rows = image_table(metrics).splitlines()[2:]
+    assert ["*" in row for row in rows] == [True, True, False, False]
 
 
 def test_tables_stand_beside_the_papers():

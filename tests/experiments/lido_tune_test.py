@@ -12,18 +12,14 @@ from ivg.scene.shapes import primitives
 from ivg.scene.tabletop import GROUND_CLASS, OBJECT_CLASSES
 
 
-def test_grid():
-    settings = tune.settings_grid(
-        tune.BASELINES["gbo"],
-        budgets=[(50, 1), (10, 5)],
-        steps=(0.02, 0.1),
-        reaches=[1],
-    )
-    assert [(s.search.iterations, s.search.rounds) for s in settings] == [
-        (50, 1), (50, 1), (10, 5), (10, 5),
+def test_variants_keep_options_of_their_own_method():
+    gbo = tune.BASELINES["gbo"]
+    found = tune.variants(gbo, ("TNC", "CG"), (0.02, 0.1))
+    assert [(s.method, s.step) for s in found] == [
+        ("TNC", 0.02), ("TNC", 0.1), ("CG", 0.02), ("CG", 0.1),
     ]  # fmt: skip
-    assert [s.search.step for s in settings] == [0.02, 0.1] * 2
-    assert {(s.sigma, s.reach, s.search.method) for s in settings} == {(0.1, 1, "TNC")}
+    assert gbo.options and [s.options for s in found] == [gbo.options] * 2 + [{}] * 2
+    assert {(s.iterations, s.rounds) for s in found} == {(gbo.iterations, gbo.rounds)}
 
 
 def test_the_best_setting_comes_first():
@@ -37,13 +33,13 @@ def test_the_best_setting_comes_first():
     )
     estimate = truth.replace(ground_colour=jnp.array([0.4, 0.4, 0.6]))
     picture = jnp.ones((16, 16, 3)) * truth.ground_colour
-    settings = tune.settings_grid(Search("COBYLA", 1), budgets=[(5, 1), (40, 1)])
-    trials = tune.try_settings(library, [(truth, estimate, picture)], settings)
-    assert trials[0].setting.search.iterations == 40
+    searches = [Search("COBYLA", 5, 1), Search("COBYLA", 40, 1)]
+    trials = tune.try_searches(library, [(truth, estimate, picture)], searches)
+    assert trials[0].search.iterations == 40
     assert trials[0].improvements["ground_colour"] > 60
     assert np.isnan(trials[0].improvements["position"])  # no object at all
     assert 5 <= trials[1].evaluations_per_scene <= 20
     assert 0 < trials[0].accepted_share <= 1 and trials[0].seconds_per_scene > 0
     rows = tune.tuning_table(trials).splitlines()
-    assert len(rows) == 4 and rows[2].startswith("| COBYLA | 40 | 1 | 0.05 | 0.1 |")
+    assert len(rows) == 4 and rows[2].startswith("| COBYLA | 40 | 1 | 0.05 |")
     assert all(name.replace("_", " ") in rows[0] for name in statistics.SETS)
