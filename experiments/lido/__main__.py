@@ -14,6 +14,9 @@ _CHECKPOINT = flags.DEFINE_string(
     "checkpoint", None, "Folder with trained networks; those that ivg ships if absent."
 )
 _SEED = flags.DEFINE_integer("seed", None, "Seed of scenes, networks and batches.")
+_WEIGHTS = flags.DEFINE_string(
+    "backbone_weights", None, "Weights under the first guesses (.pth), for training."
+)
 _NUM_SCENES = flags.DEFINE_integer("num_scenes", None, "Test scenes.")
 
 
@@ -23,8 +26,9 @@ def _lido():
     from experiments.lido.tune import run_tuning
 
     config = make_config(
-        PRESETS, _PRESET.value, num_scenes=_NUM_SCENES.value, seed=_SEED.value
-    )
+        PRESETS, _PRESET.value, num_scenes=_NUM_SCENES.value, seed=_SEED.value,
+        backbone_weights=_WEIGHTS.value,
+    )  # fmt: skip
     if _MODE.value == "train":
         return run_training(config, _OUTPUT.value)
     checkpoint = _CHECKPOINT.value or str(SHIPPED)

@@ -135,7 +135,7 @@ def read_backbone(config: Config) -> PyTree | None:
 
     Returns:
       Parameters of the backbone; None for "small", and for "vgg16" without a file:
-      random ones then.
+      random ones are trained then.
 
     Raises:
       InputError: if a file is missing or holds something else.

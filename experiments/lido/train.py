@@ -50,7 +50,8 @@ def detector_loss(
 
     Returns:
       `[]`, per cell with an object. Cells without count a third: there are 50 of them
-      for each with an object, the paper takes three.
+      for each with an object, the paper takes three. Mean absolute and mean squared
+      errors of sizes count ten times: they are shares of a wide range.
     """
     label, size, weight = jax.vmap(grid_labels, (0, None))(targets, centres_px)
     log_share = jax.nn.log_softmax(grids.class_logits)
@@ -166,7 +167,7 @@ def train_guess(
     loss = guess_loss(networks, has_dropout=config.guess_dropout)
 
     def data():
-        scenes, is_frozen = make_scenes(), config.backbone != "small"
+        scenes, is_frozen = make_scenes(), backbone is not None
         features = _all_features(networks, first, scenes[1]) if is_frozen else None
         return jax.tree.map(jnp.asarray, (*scenes, features))
 
@@ -207,7 +208,8 @@ def train_predictor(
         patches, latents = network_inputs(batch)
         key = key_dropout if config.predictor_dropout else None
         prediction = network.apply(params, patches, latents, key=key)
-        return prediction_loss(prediction, batch.target, config.azimuth_weight)
+        weights = config.azimuth_weight, config.hue_weight
+        return prediction_loss(prediction, batch.target, *weights)
 
     def data():
         return jax.tree.map(jnp.asarray, make_examples())

@@ -311,7 +311,8 @@ def table_from_votes(
       fov_rad: `[]` vertical field of view, radians.
 
     Returns:
-      `Tabletop` within the bounds, and `Votes` `[N]`.
+      `Tabletop` within the bounds, and `Votes` `[N]`. Without a detection, what all
+      objects share is in the middle of its range.
     """
     shares = {name: votes.lighting[:, i] for i, name in enumerate(_LIGHTING)}
     shares |= {name: votes.camera[:, i] for i, name in enumerate(_CAMERA)}
@@ -322,7 +323,7 @@ def table_from_votes(
     )
     n = detections.mask.shape[0]
     table = Tabletop(
-        **{k: jnp.zeros(v.shape[1:]) for k, v in vars(cast).items()},
+        **{k: _of_range(k, jnp.full(v.shape[1:], 0.5)) for k, v in vars(cast).items()},
         class_id=detections.class_id,
         shape=jnp.argmax(votes.shape, -1).astype(jnp.int32),
         position_m=jnp.zeros((n, 2)),

@@ -7,9 +7,9 @@ import pytest
 
 from experiments.lido.evaluate import true_nodes
 from experiments.lido.examples import median_errors, uniform_draw
-from experiments.lido.guesses import pair_objects
+from experiments.lido.guesses import in_order_of, pair_objects, precision_and_recall
 from ivg.data.perturb import Perturbation, perturb_tabletop
-from ivg.data.tabletop import sample_tabletop
+from ivg.data.tabletop import sample_globals, sample_tabletop
 from ivg.scene.shapes.families import tabletop_library
 
 NAN = np.full(3, np.nan)
@@ -21,6 +21,29 @@ def test_pairs_are_near_of_one_class_and_used_once():
     pairs = pair_objects(guessed, true, 25.0)
     np.testing.assert_array_equal(pairs, [0, 1, -1, 2, -1])
     np.testing.assert_array_equal(pair_objects(guessed, true, 3.9), [-1, 0, -1, -1, -1])
+
+
+def test_truths_take_the_places_of_their_guesses():
+    table = sample_globals(jax.random.key(0), 3)
+    truths = jax.tree.map(lambda x: jnp.stack([x, x]), table).replace(
+        position_m=jnp.arange(12.0).reshape(2, 3, 2), mask=jnp.ones((2, 3), bool)
+    )
+    found = in_order_of(truths, np.array([[2, -1, 0], [-1, 1, -1]]))
+    np.testing.assert_array_equal(found.mask, [[1, 0, 1], [0, 1, 0]])
+    np.testing.assert_array_equal(found.position_m[0, [0, 2]], [[4, 5], [0, 1]])
+    np.testing.assert_array_equal(found.position_m[1, 1], [8, 9])
+    np.testing.assert_array_equal(found.camera_height_m, truths.camera_height_m)
+
+
+def test_precision_and_recall():
+    table = sample_globals(jax.random.key(0), 3)
+    two = jax.tree.map(lambda x: jnp.stack([x, x]), table)
+    guesses = two.replace(mask=np.array([[1, 1, 1], [1, 0, 0]], bool))
+    truths = two.replace(mask=np.array([[1, 1, 1], [1, 1, 0]], bool))
+    pairs = np.array([[0, -1, 2], [1, -1, -1]])
+    assert precision_and_recall(guesses, truths, pairs) == (3 / 4, 3 / 5)
+    none = two.replace(mask=np.zeros((2, 3), bool))
+    assert precision_and_recall(none, none, np.full((2, 3), -1)) == (0, 0)
 
 
 def test_nodes_are_those_of_the_guesses():

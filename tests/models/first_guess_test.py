@@ -23,7 +23,9 @@ from ivg.models.first_guess import (
     windows,
 )
 from ivg.models.initializer import initializer_network
+from ivg.models.votes import VOTE_FIELDS
 from ivg.numerics import wrap_angle
+from ivg.scene.tabletop import tabletop_bounds
 
 SIZE = 256
 
@@ -145,3 +147,8 @@ def test_guesses_are_deterministic_and_in_range():
         picture
     )
     assert not nothing.mask.any()
+    bounds = tabletop_bounds()
+    for name in VOTE_FIELDS:
+        value = np.asarray(getattr(nothing, name))
+        assert (getattr(bounds.lower, name) < value).all()
+        assert (value < getattr(bounds.upper, name)).all()

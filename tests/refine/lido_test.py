@@ -11,13 +11,13 @@ import pytest
 
 from ivg.data.perturb import Perturbation, perturb_tabletop
 from ivg.data.tabletop import sample_globals
-from ivg.energy.tabletop import render_tabletop
+from ivg.energy.tabletop import display, render_tabletop
 from ivg.models.tabletop_coding import encode_inputs, encode_target, opinions_of_table
 from ivg.models.votes import unanimous_votes, vote
 from ivg.numerics import wrap_angle
 from ivg.refine.lido import (
     brightness_factors,
-    comparison_patches,
+    comparison_pixels,
     lido_refiner,
     match_brightness,
     match_colours,
@@ -203,23 +203,16 @@ def test_brightness_is_a_ratio_of_sums_over_each_mask():
     np.testing.assert_array_equal(black, 1)
 
 
-def test_patches_show_the_contact_point_in_the_middle():
+def test_patches_are_windows_about_the_contact_points():
     camera = tabletop_camera(truth(), height=SIZE, width=SIZE)
     at = np.round(contact_px(truth(), camera)[0]).astype(int)
-    x, y = np.meshgrid(np.arange(SIZE), np.arange(SIZE))
-    picture = jnp.stack([x, y, 0 * x], -1) / 100.0
-    patches = jax.jit(comparison_patches)(truth(), picture, jnp.zeros_like(picture))
-    assert patches.shape == (7, 16, 16, 9)
-    blocks = np.zeros((64 + 64, 64 + 64, 2))
-    blocks[32:96, 32:96, 0], blocks[32:96, 32:96, 1] = x, y
-    for i in range(3):
-        patch = np.asarray(patches[i, ..., :2])
-        seen = patch != 0
-        column, row = at[i]
-        window = blocks[row + 16 : row + 48, column + 16 : column + 48]
-        inside = (window.reshape(16, 2, 16, 2, 2) > 0).all((1, 3))
-        assert seen[..., 0][inside[..., 0]].all()
-        assert patch[8, 8, 0] > patch[8, 4, 0] and patch[8, 8, 1] > patch[4, 8, 1]
+    picture = np.random.default_rng(0).random((SIZE, SIZE, 3), np.float32)
+    shown = np.pad(np.asarray(display(picture)), ((32, 32), (32, 32), (0, 0)))
+    pixels = np.asarray(jax.jit(comparison_pixels)(truth(), picture))
+    for (column, row), patch in zip(at[:3], pixels, strict=False):
+        window = shown[row + 16 : row + 48, column + 16 : column + 48]
+        halved = window.reshape(16, 2, 16, 2, 3).mean((1, 3))
+        np.testing.assert_allclose(patch, halved, atol=1e-6)
 
 
 def test_it_comes_to_rest():
