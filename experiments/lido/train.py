@@ -12,6 +12,7 @@ from experiments.chunks import in_chunks
 from experiments.lido.config import Config
 from experiments.lido.examples import (
     Examples,
+    dim_channels,
     network_inputs,
     prediction_loss,
     shuffle_channels,
@@ -202,9 +203,9 @@ def train_predictor(
     network = predictor_of(config)
 
     def loss(params, batch, key):
-        key_order, key_dropout = jax.random.split(key)
-        if config.has_shuffled_channels:
-            batch = shuffle_channels(key_order, batch)
+        key_order, key_share, key_dropout = jax.random.split(key, 3)
+        if config.has_other_colours:
+            batch = dim_channels(key_share, shuffle_channels(key_order, batch))
         patches, latents = network_inputs(batch)
         key = key_dropout if config.predictor_dropout else None
         prediction = network.apply(params, patches, latents, key=key)

@@ -12,6 +12,7 @@ from experiments.lido import run
 from experiments.lido.config import PRESETS
 from experiments.lido.examples import (
     Examples,
+    dim_channels,
     examples_of_scene,
     shuffle_channels,
 )
@@ -21,7 +22,12 @@ from experiments.lido.train import train_predictor
 from ivg.colour import linear_from_srgb
 from ivg.data.perturb import perturb_tabletop
 from ivg.data.tabletop import sample_tabletop
-from ivg.models.tabletop_coding import Prediction, opinions_of_table
+from ivg.models.tabletop_coding import (
+    Prediction,
+    encode_latents,
+    encode_target,
+    opinions_of_table,
+)
 from ivg.models.votes import unanimous_votes
 from ivg.refine.lido import lido_refiner
 from ivg.scene.shapes.families import tabletop_library
@@ -103,6 +109,39 @@ def test_shuffled_channels_are_those_of_a_scene_in_other_colours(scene):
         assert sum(fits) == 1
         taken.append(int(np.argmax(fits)))
     assert len(set(taken)) == 6
+
+
+def test_dimmed_channels_are_those_of_a_scene_in_other_colours(scene):
+    """Pictures lose a share of each channel, and numbers are those of such a scene."""
+    library, truth, guess = scene
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (SIZE, SIZE, 3), np.uint8)
+    make = jax.jit(lambda *scene: examples_of_scene(*scene, library))
+    given = make(truth, picture, guess, unanimous_votes(guess))
+    dimmed = dim_channels(jax.random.key(1), given)
+
+    def light_of(examples, name):
+        return np.asarray(linear_from_srgb(getattr(examples, name) / 255.0)).sum((1, 2))
+
+    for name in ("observed", "rendered"):
+        share = light_of(dimmed, name) / light_of(given, name)
+        np.testing.assert_allclose(share.max(-1), 1, atol=1e-3)
+    assert share.min() > 0.5 and np.ptp(share) > 0.2
+    for i, own in enumerate(share):
+
+        def dim(tree, own=own):
+            return tree.replace(ground_colour=tree.ground_colour * own)
+
+        def dim_all(tree, dim=dim, own=own):
+            return dim(tree).replace(colour=tree.colour * own)
+
+        cast = unanimous_votes(dim(guess))
+        expected = encode_target(dim_all(truth), dim_all(guess), cast)
+        for name in ("colour", "ground_colour"):
+            found = getattr(dimmed.target, name)[i]
+            np.testing.assert_allclose(found, getattr(expected, name)[i], atol=1e-3)
+        latents = encode_latents(dim_all(guess), cast)[i]
+        np.testing.assert_allclose(dimmed.inputs[i, :70], latents, atol=1e-3)
 
 
 @pytest.mark.parametrize("num_source3", [0, 2])

@@ -1,0 +1,72 @@
+"""How long LiDO takes for a table-top of seven objects, in the widths of two presets.
+
+python tools/measure_lido_speed.py
+
+Prints a row of docs/systems/lido.md for each preset; two minutes on two cores. The
+weights are random: how long a step takes does not depend on them.
+"""
+
+import statistics
+import time
+
+import jax
+import jax.numpy as jnp
+from tqdm import trange
+
+from experiments.lido.config import PRESETS, Config
+from experiments.lido.networks import predictor_of
+from experiments.tables import markdown_table
+from ivg.data.tabletop import sample_tabletop
+from ivg.energy.tabletop import render_tabletop
+from ivg.refine.lido import lido_refiner, network_predictor
+from ivg.refine.refiner import refine
+from ivg.scene.library import MeshLibrary
+from ivg.scene.shapes.families import tabletop_library
+from ivg.scene.tabletop import Tabletop
+
+_REPEATS = 9
+
+
+def full_tabletop(library: MeshLibrary) -> Tabletop:
+    """The first random table-top that has an object in every place."""
+
+    def unfilled(carry):
+        return ~jnp.all(carry[1].mask)
+
+    def draw(seed):
+        return seed + 1, sample_tabletop(jax.random.key(seed), library)
+
+    start = jax.jit(draw)(0)
+    return jax.lax.while_loop(unfilled, lambda carry: draw(carry[0]), start)[1]
+
+
+def seconds_of(config: Config, table: Tabletop, library: MeshLibrary) -> float:
+    """The median time of a refinement, compiled and warm."""
+    network = predictor_of(config)
+    predict = network_predictor(network, network.init(jax.random.key(0)))
+    refiner = lido_refiner(predict, library)
+    size = config.size_px
+    picture = jax.jit(lambda t: render_tabletop(t, library, height=size, width=size))(
+        table
+    )
+    explain = jax.jit(lambda *x: refine(refiner, *x, config.num_iterations).params)
+
+    jax.block_until_ready(explain(table, picture))
+    seconds = []
+    for _ in trange(_REPEATS, desc="refinements"):
+        start = time.perf_counter()
+        jax.block_until_ready(explain(table, picture))
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def main() -> None:
+    library = tabletop_library()
+    table = full_tabletop(library)
+    names = "cpu", "paper"
+    rows = [[f"`{n}`", f"{seconds_of(PRESETS[n], table, library):.2f}"] for n in names]
+    print(markdown_table(["preset", "seconds for 30 steps, seven objects"], rows))
+
+
+if __name__ == "__main__":
+    main()
