@@ -25,13 +25,12 @@ from experiments.evaluate.report import histograms_png, medians, table
 from experiments.evaluate.store import (
     part_paths,
     read_parts,
-    read_settings,
     write_part,
-    write_settings,
     write_table,
 )
 from experiments.evaluate.systems import SYSTEMS, System
 from experiments.presets import check_choices
+from experiments.settings import check_settings, read_settings, write_settings
 from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.io.errors import one_line
 from ivg.scale import (
@@ -79,7 +78,9 @@ def run(
     """
     folder = pathlib.Path(check_writable_folder(output))
     names = ("system", "preset", "seed", "batch_size")
-    settings = read_settings(folder, {name: getattr(config, name) for name in names})
+    kept, settings = read_settings(folder), {n: getattr(config, n) for n in names}
+    settings["batch_size"] = settings["batch_size"] or kept.get("batch_size")
+    check_settings(folder, kept, settings)
     system = system or _system_of(config)
     mesh, working = scene_mesh(), num_devices or jax.local_device_count()
     params = replicate(mesh, system.load())

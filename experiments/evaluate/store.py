@@ -14,11 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ivg.io.atomic import write_atomic, write_json
+from ivg.io.atomic import write_atomic
 from ivg.io.errors import InputError
 
 _SECONDS = b"ivg_seconds"
-_SETTINGS = "settings.json"
 
 
 def part_paths(folder: pathlib.Path, num_scenes: int, batch: int) -> dict:
@@ -106,45 +105,9 @@ def _parquet(table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-def read_settings(folder: pathlib.Path, settings: dict) -> dict:
-    """What the rows that are there already were made with.
-
-    Args:
-      folder: of the results.
-      settings: what they are to be made with; None for what does not matter.
-
-    Returns:
-      The settings with what the folder says for None.
-
-    Raises:
-      InputError: if the folder has rows of other settings.
-    """
-    path = folder / _SETTINGS
-    kept = json.loads(path.read_text()) if path.exists() else {}
-    for name, value in settings.items():
-        if value is not None and kept.get(name, value) != value:
-            raise InputError(
-                f"--{name}={value}: {folder} has scenes of --{name}={kept[name]}; "
-                "name another --output"
-            )
-    return {name: kept.get(name, value) for name, value in settings.items()}
-
-
-def write_settings(folder: pathlib.Path, settings: dict) -> None:
-    """Keeps what the rows are made with.
-
-    Args:
-      folder: of the results.
-      settings: from `read_settings`, complete.
-    """
-    write_json(folder / _SETTINGS, settings)
-
-
 __all__ = [
     "part_paths",
     "read_parts",
-    "read_settings",
     "write_part",
-    "write_settings",
     "write_table",
 ]

@@ -32,6 +32,8 @@ from ivg.scene.library import MeshLibrary
 from ivg.scene.tabletop import Tabletop, seen_objects, tabletop_camera
 from ivg.typing import Array
 
+_COLOUR_SLOTS = np.array(COLOUR_INPUTS)[:, None] + np.arange(3)
+
 
 @struct.dataclass
 class Examples:
@@ -230,7 +232,6 @@ def shuffle_channels(key: Array, examples: Examples) -> Examples:
     inputs, num = examples.inputs, len(examples.inputs)
     keys = jax.random.split(key, num)
     order = jax.vmap(lambda k: jax.random.permutation(k, 3))(keys)
-    slots = jnp.array(COLOUR_INPUTS)[:, None] + jnp.arange(3)
 
     def shuffled(colours):
         places = order.reshape(num, *[1] * (colours.ndim - 2), 3)
@@ -239,7 +240,7 @@ def shuffle_channels(key: Array, examples: Examples) -> Examples:
     return examples.replace(
         observed=shuffled(examples.observed),
         rendered=shuffled(examples.rendered),
-        inputs=inputs.at[:, slots].set(shuffled(inputs[:, slots])),
+        inputs=inputs.at[:, _COLOUR_SLOTS].set(shuffled(inputs[:, _COLOUR_SLOTS])),
         target=examples.target.replace(
             colour=shuffled(examples.target.colour),
             ground_colour=shuffled(examples.target.ground_colour),
@@ -257,8 +258,7 @@ def dim_channels(key: Array, examples: Examples, least: float = 0.5) -> Examples
     Args:
       key: random key, consumed.
       examples: `Examples` of `B` objects.
-      least: of the shares, which are up to one in the channel that keeps most, and one
-        there.
+      least: of the shares before the greatest of each example is made one.
 
     Returns:
       `Examples`, each with shares of its own; pixels are floats.
@@ -266,29 +266,30 @@ def dim_channels(key: Array, examples: Examples, least: float = 0.5) -> Examples
     shares = jax.random.uniform(key, (len(examples.inputs), 3), minval=least)
     shares = shares / jnp.max(shares, -1, keepdims=True)
 
-    def pixels(patch):
+    def dimmed(patch):
         linear = linear_from_srgb(patch / 255.0)
         return 255.0 * srgb_from_linear(linear * shares[:, None, None])
 
-    def units(units):
+    def colour_of(units):
         return encode_colour(shares * decode_colour(units))
 
-    def change(now, change):
-        return (units(now + CHANGE_UNIT * change) - units(now)) / CHANGE_UNIT
+    def change_of(now, change):
+        then = colour_of(now + CHANGE_UNIT * change)
+        return (then - colour_of(now)) / CHANGE_UNIT
 
-    parts = [examples.inputs[:, i : i + 3] for i in COLOUR_INPUTS]
+    parts = jnp.moveaxis(examples.inputs[:, _COLOUR_SLOTS], 1, 0)
     colour, own, voted, _, to_colour, to_ground = parts
-    dimmed = [units(colour), units(own), units(voted), units(own) - units(voted)]
-    dimmed += [change(colour, to_colour), change(own, to_ground)]
-    slots = jnp.array(COLOUR_INPUTS)[:, None] + jnp.arange(3)
+    numbers = [colour_of(colour), colour_of(own), colour_of(voted)]
+    numbers += [numbers[1] - numbers[2]]
+    numbers += [change_of(colour, to_colour), change_of(own, to_ground)]
     target = examples.target
     return examples.replace(
-        observed=pixels(examples.observed),
-        rendered=pixels(examples.rendered),
-        inputs=examples.inputs.at[:, slots].set(jnp.stack(dimmed, 1)),
+        observed=dimmed(examples.observed),
+        rendered=dimmed(examples.rendered),
+        inputs=examples.inputs.at[:, _COLOUR_SLOTS].set(jnp.stack(numbers, 1)),
         target=target.replace(
-            colour=change(colour, target.colour),
-            ground_colour=change(own, target.ground_colour),
+            colour=change_of(colour, target.colour),
+            ground_colour=change_of(own, target.ground_colour),
         ),
     )
 

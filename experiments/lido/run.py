@@ -1,5 +1,6 @@
 """Trains LiDO's networks, or compares LiDO with searches."""
 
+import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable
@@ -43,7 +44,7 @@ from experiments.lido.statistics import evaluation_metrics
 from experiments.lido.tables import image_table, latent_table, time_table
 from experiments.lido.train import train_guess, train_predictor
 from experiments.losses import write_losses
-from experiments.runs import check_same_run
+from experiments.settings import check_settings, read_settings, write_settings
 from ivg.io.atomic import check_writable_folder, write_atomic, write_json
 from ivg.refine.lido import PredictFn, network_predictor
 from ivg.refine.tabletop_baseline import GBO, SIMPLEX
@@ -72,7 +73,10 @@ def run_training(config: Config, output: str) -> dict[str, float]:
       InputError: if the folder cannot be written, or has a training at other sizes.
     """
     folder = pathlib.Path(check_writable_folder(output))
-    check_same_run(folder, config, _NOT_OF_TRAINING)
+    fields = dataclasses.asdict(config).items()
+    settings = {name: value for name, value in fields if name not in _NOT_OF_TRAINING}
+    check_settings(folder, read_settings(folder), settings, "a training")
+    write_settings(folder, settings)
     library = tabletop_library()
     make = scene_maker(library)
 
