@@ -66,7 +66,7 @@ class Config:
     num_textures: int = 70
     num_backdrops: int = 64
     scenes_in_file: int = 50
-    num_init: int = 3000
+    num_init: int = 6000
     num_source1: int = 6000
     num_source2: int = 3000
     num_source3: int = 2500
@@ -81,7 +81,7 @@ class Config:
     azimuth_weight: float = 3.0
     hue_weight: float = 3.0
     first_steps: int = 6000
-    predictor_steps: int = 8_000
+    predictor_steps: int = 15_000
     way_steps: int = 12
     way_draws: int = 3
     backbone: str = "efficientnet"
@@ -89,7 +89,7 @@ class Config:
     backbone_weights: str | None = None
     detector_width: int = 32
     initializer_width: int = 16
-    guess_steps: int = 6000
+    guess_steps: int = 12_000
     guess_batch: int = 4
     batch_size: int = 32
     learning_rate: float = 1e-3

@@ -20,7 +20,7 @@ from ivg.colour import linear_from_srgb
 from ivg.energy.tabletop import display, tabletop_energy
 from ivg.metrics.tabletop import tabletop_errors
 from ivg.metrics.tabletop_image import tabletop_image_metrics
-from ivg.refine.lido import PredictFn, lido_refiner
+from ivg.refine.lido import PredictFn, lido_refiner, match_brightness
 from ivg.refine.refiner import refine
 from ivg.refine.scipy_baseline import Search, cumulative_seconds
 from ivg.refine.tabletop_baseline import tabletop_minimizer
@@ -154,28 +154,35 @@ def errors_of(paths: Paths, problems: Problems) -> dict[str, np.ndarray]:
 _errors_along = jax.jit(jax.vmap(jax.vmap(tabletop_errors, (0, None))))
 
 
-def picture_maker(library: MeshLibrary, size_px: int) -> Callable:
+def picture_maker(
+    library: MeshLibrary, size_px: int, *, is_matched: bool = False
+) -> Callable:
     """Makes the compiled function that renders latents for the scores.
 
     Args:
       library: shapes.
       size_px: side of the pictures.
+      is_matched: whether elements become as bright as they are observed. Latents that
+        were learned from rich pictures need it: the plain renderer has no shadows, and
+        a search has darkened its colours for that, a network has not.
 
     Returns:
-      Function of latents `[M]` to nodes `[M, H, W]` and pictures `[M, H, W, 3]` as
-      displayed.
+      Function of latents `[M]` and observed pictures `[M, H, W, 3]` uint8 to nodes
+      `[M, H, W]` and pictures `[M, H, W, 3]` as displayed.
+
+    Source: Romaszko et al., section 8, last paragraph.
     """
 
-    @jax.jit
-    def make(tables):
-        def one(table):
-            scene = scene_from_tabletop(table, library, height=size_px, width=size_px)
-            seen = render(scene)
-            return seen.object_index, display(seen.rgb)
+    def one(table, observed):
+        scene = scene_from_tabletop(table, library, height=size_px, width=size_px)
+        seen = render(scene)
+        index, picture = seen.object_index, jnp.clip(seen.rgb, 0, 1)
+        if is_matched:
+            linear = linear_from_srgb(observed / 255.0)
+            picture = match_brightness(picture, linear, index, 1 + len(table.mask))
+        return index, display(picture)
 
-        return jax.lax.map(one, tables)
-
-    return make
+    return jax.jit(lambda *scenes: jax.lax.map(lambda scene: one(*scene), scenes))
 
 
 def true_nodes(index: np.ndarray, pairs: np.ndarray) -> np.ndarray:
@@ -211,7 +218,7 @@ def scores_of(
     Returns:
       For each name of `tabletop_image_metrics`, `[M, N]` or `[M]`; and the pictures.
     """
-    index, rendered = in_chunks(make_pictures, tables)
+    index, rendered = in_chunks(make_pictures, tables, problems.pictures)
     observed = problems.pictures / np.float32(255)
     mask = problems.found.mask
     return in_chunks(_score, index, nodes, rendered, observed, mask), rendered

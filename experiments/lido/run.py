@@ -52,6 +52,7 @@ from ivg.scene.library import MeshLibrary
 from ivg.scene.shapes.families import held_out_library, tabletop_library
 
 _NUM_EXAMPLES = 8  # rows of the contact sheet
+_LEARNED = ("initial", "lido")  # latents that say how rich pictures are lit
 _NOT_OF_TRAINING = ("num_scenes", "num_tune", "num_iterations", "search_iterations")
 
 
@@ -237,12 +238,15 @@ def report(
     errors = {name: errors_of(path, problems) for name, path in paths.items()}
     seconds = {name: path.seconds for name, path in paths.items()}
     size_px = problems.pictures.shape[1]
-    make_pictures = picture_maker(library, size_px)
     ends = {"initial": problems.guesses} | last_tables(paths)
-    true_index, _ = in_chunks(picture_maker(true_library, size_px), problems.truths)
+    true_index, _ = in_chunks(
+        picture_maker(true_library, size_px), problems.truths, problems.pictures
+    )
     nodes = true_nodes(true_index, problems.pairs)
+    plain = picture_maker(library, size_px)
+    matched = picture_maker(library, size_px, is_matched=True)
     scored = {
-        name: scores_of(tables, nodes, problems, make_pictures)
+        name: scores_of(tables, nodes, problems, matched if name in _LEARNED else plain)
         for name, tables in ends.items()
     }
     precision, recall = precision_and_recall(
