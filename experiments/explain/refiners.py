@@ -16,6 +16,7 @@ from ivg.models.votes import Votes
 from ivg.refine.gradient import gradient_refiner
 from ivg.refine.lido import PredictFn, lido_refiner
 from ivg.refine.refiner import Refinement, Refiner, refine
+from ivg.refine.shapes import choose_shapes
 from ivg.refine.tabletop_baseline import SIMPLEX, tabletop_minimizer
 from ivg.scene.library import MeshLibrary
 from ivg.scene.tabletop import Tabletop, tabletop_bounds
@@ -41,7 +42,13 @@ class View(NamedTuple):
 
 
 def by_lido(
-    view: View, start: Tabletop, votes: Votes | None, predict: PredictFn, steps: int
+    view: View,
+    start: Tabletop,
+    votes: Votes | None,
+    predict: PredictFn,
+    steps: int,
+    *,
+    has_free_shapes: bool = False,
 ) -> Refinement:
     """LiDO: a network says where to go.
 
@@ -51,10 +58,12 @@ def by_lido(
       votes: what its objects say, those of the guess if None.
       predict: Prediction Network.
       steps: `T`.
+      has_free_shapes: whether other shapes of each class are tried at the end, which
+        LiDO does not do.
 
     Returns:
-      `Refinement`; its `info` has `energy` `[T + 1]`, Eq. 1 of the paper, which LiDO
-      does not look at.
+      `Refinement`, with free shapes of one step more; its `info` has `energy`
+      `[T + 1]`, Eq. 1 of the paper, which LiDO does not look at.
     """
     refiner = lido_refiner(predict, view.library, votes, fov_rad=view.fov_rad)
     refiner = _with_progress(refiner, view.on_step)
@@ -62,6 +71,8 @@ def by_lido(
     explain = jax.jit(lambda start, seen: refine(refiner, start, seen, steps))
     found = jax.tree.map(np.asarray, explain(start, observation))
     jax.effects_barrier()  # the last ticks of the progress bar
+    if has_free_shapes:
+        found = _with_chosen_shapes(view, found, observation)
     return _with_energy(view, found, observation)
 
 
@@ -115,6 +126,17 @@ def by_gradient(
     jax.effects_barrier()
     best = int(np.argmin(refinements.info["energy"][:, -1]))
     return jax.tree.map(lambda x: x[best], refinements)
+
+
+def _with_chosen_shapes(view: View, found: Refinement, observation) -> Refinement:
+    @jax.jit
+    def choose(table, observation):
+        return choose_shapes(table, observation, view.library, view.fov_rad)
+
+    last = jax.tree.map(np.asarray, choose(found.params, observation))
+    path = jax.tree.map(lambda x, y: np.append(x, y[None], 0), found.trajectory, last)
+    view.on_step()
+    return Refinement(last, path, found.info)
 
 
 def _with_energy(view: View, found: Refinement, observation) -> Refinement:

@@ -107,7 +107,7 @@ def run(config: Config, output: str) -> dict[str, float]:
     truth = None if config.truth is None else load_tabletop(config.truth, library)
     steps = _STEPS[config.refiner] if config.steps is None else config.steps
     stages = num_stages(config.objects) if config.objects else 1
-    stages = 0 if config.initial else stages
+    stages = 0 if config.initial else stages + _has_free_shapes(config)
     with tqdm(total=stages + steps + 2, desc="explain", unit="step") as bar:
         view = View(picture, library, math.radians(fov_deg), bar.update)
         starts, votes, predict = _starts(config, view, initial)
@@ -201,7 +201,14 @@ def _refine(config: Config, view: View, starts, votes, predict, steps) -> Refine
         return by_gradient(view, starts, config.learning_rate, steps)
     if config.refiner == "simplex":
         return by_simplex(view, starts[0])
-    return by_lido(view, starts[0], votes, predict, steps)
+    free = _has_free_shapes(config)
+    return by_lido(view, starts[0], votes, predict, steps, has_free_shapes=free)
+
+
+def _has_free_shapes(config: Config) -> bool:
+    """Whether the shapes are guesses: nobody has named objects, or a scene."""
+    is_guessed = config.initial is None and not config.objects
+    return is_guessed and config.refiner == "lido" and config.steps != 0
 
 
 def _figures(refinement: Refinement, view: View, truth) -> dict[str, float]:

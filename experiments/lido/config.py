@@ -54,6 +54,7 @@ class Config:
       predictor_dropout: whether the Prediction Network does.
       has_other_colours: whether the Prediction Network sees examples with red, green
         and blue in any order and darker by random shares.
+      has_mirrored: whether it sees half of them as in a mirror.
       source2_draws: estimates near the truth for each scene of source 2.
       chunk: training steps between two looks at the loss.
       num_iterations: `T` of a refinement.
@@ -67,8 +68,8 @@ class Config:
     num_backdrops: int = 64
     scenes_in_file: int = 50
     num_init: int = 6000
-    num_source1: int = 6000
-    num_source2: int = 3000
+    num_source1: int = 12_000
+    num_source2: int = 6000
     num_source3: int = 2500
     num_validation: int = 100
     num_tune: int = 12
@@ -80,8 +81,8 @@ class Config:
     has_two_trunks: bool = True
     azimuth_weight: float = 3.0
     hue_weight: float = 3.0
-    first_steps: int = 6000
-    predictor_steps: int = 15_000
+    first_steps: int = 9000
+    predictor_steps: int = 20_000
     way_steps: int = 12
     way_draws: int = 3
     backbone: str = "efficientnet"
@@ -98,6 +99,7 @@ class Config:
     guess_dropout: bool = False
     predictor_dropout: bool = False
     has_other_colours: bool = True
+    has_mirrored: bool = True
     source2_draws: int = 2
     chunk: int = 50
     num_iterations: int = 30
@@ -151,6 +153,7 @@ PRESETS = {
         guess_dropout=True,
         predictor_dropout=True,
         has_other_colours=False,
+        has_mirrored=False,
         source2_draws=1,
         learning_rate=3e-4,
         detector_width=50,

@@ -14,10 +14,12 @@ from ivg.colour import linear_from_srgb, srgb_from_linear
 from ivg.data.perturb import Perturbation, perturb_globals, perturb_objects
 from ivg.models.patches import stack_pair
 from ivg.models.tabletop_coding import (
+    AZIMUTH_INPUTS,
     CHANGE_UNIT,
     COLOUR_INPUTS,
     NUM_BINS,
     SHAPE_COUNTS,
+    SIDE_INPUTS,
     Prediction,
     average_bins,
     decode_colour,
@@ -29,7 +31,7 @@ from ivg.models.votes import Votes, vote, votes_of_table
 from ivg.numerics import safe_divide, wrap_angle
 from ivg.refine.lido import comparison_pixels, render_for_comparison
 from ivg.scene.library import MeshLibrary
-from ivg.scene.tabletop import Tabletop, seen_objects, tabletop_camera
+from ivg.scene.tabletop import OBJECT_CLASSES, Tabletop, seen_objects, tabletop_camera
 from ivg.typing import Array
 
 _COLOUR_SLOTS = np.array(COLOUR_INPUTS)[:, None] + np.arange(3)
@@ -294,6 +296,45 @@ def dim_channels(key: Array, examples: Examples, least: float = 0.5) -> Examples
     )
 
 
+def mirror(key: Array, examples: Examples) -> Examples:
+    """Half of the scenes as a mirror shows them: left and right change places.
+
+    These are pictures too, under other lights. The two sides of a mug and of a stapler
+    are alike, so that azimuths change sign. A banana lies on its side and curves to
+    one of its own: its ends are nearly alike, and the mirror takes one for the other.
+
+    Args:
+      key: random key, consumed.
+      examples: `Examples` of `B` objects.
+
+    Returns:
+      `Examples`, each as it is or mirrored.
+    """
+    is_mirrored = jax.random.bernoulli(key, shape=(len(examples.inputs),))
+    is_banana = examples.inputs[:, OBJECT_CLASSES.index("banana")] > 0
+    sine, cosine = AZIMUTH_INPUTS
+    signs = jnp.ones_like(examples.inputs).at[:, SIDE_INPUTS].set(-1)
+    signs = signs.at[:, sine].set(jnp.where(is_banana, 1, -1))
+    signs = signs.at[:, cosine].set(jnp.where(is_banana, -1, 1))
+    target = examples.target
+    mirrored = examples.replace(
+        observed=examples.observed[:, :, ::-1],
+        rendered=examples.rendered[:, :, ::-1],
+        inside=examples.inside[:, :, ::-1],
+        inputs=signs * examples.inputs,
+        target=target.replace(
+            position=target.position.at[:, 0].multiply(-1),
+            azimuth=-target.azimuth % NUM_BINS,
+            lighting=target.lighting.at[:, 3].multiply(-1),
+        ),
+    )
+
+    def choose(then, now):
+        return jnp.where(is_mirrored.reshape(-1, *[1] * (now.ndim - 1)), then, now)
+
+    return jax.tree.map(choose, mirrored, examples)
+
+
 def network_inputs(examples: Examples) -> tuple[Array, Array]:
     """Patches and numbers as the network takes them.
 
@@ -355,6 +396,7 @@ __all__ = [
     "example_maker",
     "examples_of_scene",
     "median_errors",
+    "mirror",
     "near_truth",
     "network_inputs",
     "only_objects",

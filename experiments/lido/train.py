@@ -13,6 +13,7 @@ from experiments.lido.config import Config
 from experiments.lido.examples import (
     Examples,
     dim_channels,
+    mirror,
     network_inputs,
     prediction_loss,
     shuffle_channels,
@@ -203,9 +204,11 @@ def train_predictor(
     network = predictor_of(config)
 
     def loss(params, batch, key):
-        key_order, key_share, key_dropout = jax.random.split(key, 3)
+        key_order, key_share, key_side, key_dropout = jax.random.split(key, 4)
         if config.has_other_colours:
             batch = dim_channels(key_share, shuffle_channels(key_order, batch))
+        if config.has_mirrored:
+            batch = mirror(key_side, batch)
         patches, latents = network_inputs(batch)
         key = key_dropout if config.predictor_dropout else None
         prediction = network.apply(params, patches, latents, key=key)

@@ -41,6 +41,8 @@ _STEPS = np.arange(NUM_BINS)
 _AWAY = np.minimum(_STEPS, NUM_BINS - _STEPS)  # degrees of each bin, either way
 SHAPE_COUNTS = (6, 15, 8)  # of the classes of `OBJECT_CLASSES`
 COLOUR_INPUTS = (37, 40, 50, 60, 70, 73)  # where colours begin in `encode_inputs`
+SIDE_INPUTS = (32, 48, 58, 68)  # where it says how far to the side a thing or light is
+AZIMUTH_INPUTS = (35, 36)  # where it says sine and cosine of the azimuth
 
 
 @struct.dataclass
@@ -471,11 +473,13 @@ def _changed_votes(votes: Votes, prediction: Prediction) -> Votes:
 
 
 __all__ = [
+    "AZIMUTH_INPUTS",
     "CHANGE_UNIT",
     "COLOUR_INPUTS",
     "NUM_BINS",
     "POSITION_UNIT",
     "SHAPE_COUNTS",
+    "SIDE_INPUTS",
     "SIZE_UNIT",
     "Opinions",
     "Prediction",

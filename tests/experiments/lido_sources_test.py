@@ -14,6 +14,7 @@ from experiments.lido.examples import (
     Examples,
     dim_channels,
     examples_of_scene,
+    mirror,
     shuffle_channels,
 )
 from experiments.lido.networks import predictor_of
@@ -31,6 +32,7 @@ from ivg.models.tabletop_coding import (
 from ivg.models.votes import unanimous_votes
 from ivg.refine.lido import lido_refiner
 from ivg.scene.shapes.families import tabletop_library
+from ivg.scene.tabletop import OBJECT_CLASSES
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -194,3 +196,45 @@ def test_training_begins_with_the_parameters_it_is_given(tmp_path):
     assert (tmp_path / "mine").is_dir() and not (tmp_path / "predictor").exists()
     for mine, its in zip(jax.tree.leaves(params), jax.tree.leaves(first), strict=True):
         np.testing.assert_array_equal(mine, its)
+
+
+def test_a_mirrored_example_is_that_of_the_mirrored_scene(scene):
+    """Numbers are those of the mirrored latents, whose render is the mirrored one."""
+    library, truth, guess = scene
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (128, 128, 3), np.uint8)
+    make = jax.jit(lambda *scene: examples_of_scene(*scene, library))
+
+    def reflect(table):
+        is_banana = table.class_id == OBJECT_CLASSES.index("banana")
+        return table.replace(
+            position_m=table.position_m * jnp.array([-1, 1]),
+            light_azimuth_rad=-table.light_azimuth_rad,
+            azimuth_rad=jnp.where(is_banana, np.pi, 0) - table.azimuth_rad,
+        )
+
+    votes = unanimous_votes(guess)
+    other = votes.replace(light_azimuth_rad=-votes.light_azimuth_rad)
+    given = make(truth, picture, guess, votes)
+    reflected = make(reflect(truth), picture[:, ::-1], reflect(guess), other)
+    many = jax.tree.map(lambda x: jnp.concatenate([x] * 6), given)
+    mirrored = mirror(jax.random.key(0), many)
+    num, seen = len(given.inputs), set()
+    for i in range(6 * num):
+        versions = [jax.tree.map(lambda x, i=i: x[i % num], v)
+                    for v in (given, reflected)]  # fmt: skip
+        mine = jax.tree.map(lambda x, i=i: x[i], mirrored)
+        fits = [_is_alike(mine, version) for version in versions]
+        assert sum(fits) == 1
+        seen.add((i % num, int(np.argmax(fits))))
+    assert len(seen) == 2 * num
+
+
+def _is_alike(mine, its):
+    """Within one of 255 levels, and up to where triangles and ends of bananas differ.
+
+    Other examples differ by 25 levels at least.
+    """
+    pairs = zip(jax.tree.leaves(mine), jax.tree.leaves(its), strict=True)
+    return all(np.abs(np.float32(x) - np.float32(y)).mean()
+               < (1 if x.dtype == np.uint8 else 1e-2) for x, y in pairs)  # fmt: skip
