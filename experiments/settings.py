@@ -41,7 +41,7 @@ def check_settings(
     changed = [name for name in names if given.get(name) != kept.get(name)]
     if changed:
         now, before = (
-            ", ".join(f"--{name}={values.get(name)}" for name in changed)
+            ", ".join(f"{name}={values.get(name)}" for name in changed)
             for values in (given, kept)
         )
         raise InputError(

@@ -58,12 +58,13 @@ def by_lido(
       votes: what its objects say, those of the guess if None.
       predict: Prediction Network.
       steps: `T`.
-      has_free_shapes: whether other shapes of each class are tried at the end, which
-        LiDO does not do.
+      has_free_shapes: whether a last step chooses shapes (`choose_shapes`), which LiDO
+        does not do.
 
     Returns:
-      `Refinement`, with free shapes of one step more; its `info` has `energy`
-      `[T + 1]`, Eq. 1 of the paper, which LiDO does not look at.
+      `Refinement`, with free shapes of `T + 1` steps; its `info` has the `energy` of
+      the start and after each step, Eq. 1 of the paper, which LiDO does not look at.
+      The choice of shapes may raise it, since it is made at matched brightness.
     """
     refiner = lido_refiner(predict, view.library, votes, fov_rad=view.fov_rad)
     refiner = _with_progress(refiner, view.on_step)

@@ -57,7 +57,8 @@ class Config:
       truth: path of the true scene.json, to score against, or None.
       objects: classes of the objects, to be found by a coarse search; if empty and
         there is no `initial`, LiDO's detector finds objects of any class.
-      refiner: one of `REFINERS`.
+      refiner: one of `REFINERS`; after `lido` with one step or more, detected objects
+        get the shapes that explain the picture best.
       checkpoint: folder with LiDO's networks, those that ivg ships if None.
       min_score: least probability of a detection.
       starts: how many guesses, of different poses, the search hands on.
@@ -156,8 +157,8 @@ def _load_initial(config: Config, library: MeshLibrary):
 
 def _starts(config: Config, view: View, initial: Tabletop | None):
     """First guesses, what objects say about what they share, and LiDO's predictor."""
-    trained, is_detected = None, initial is None and not config.objects
-    if config.refiner == "lido" or is_detected:
+    trained = None
+    if config.refiner == "lido" or _is_detected(config):
         trained = load_trained(
             PRESETS["cpu"], config.checkpoint or SHIPPED, view.fov_rad
         )
@@ -205,10 +206,14 @@ def _refine(config: Config, view: View, starts, votes, predict, steps) -> Refine
     return by_lido(view, starts[0], votes, predict, steps, has_free_shapes=free)
 
 
+def _is_detected(config: Config) -> bool:
+    """Whether LiDO's networks find the objects: nobody has named any, or a scene."""
+    return config.initial is None and not config.objects
+
+
 def _has_free_shapes(config: Config) -> bool:
-    """Whether the shapes are guesses: nobody has named objects, or a scene."""
-    is_guessed = config.initial is None and not config.objects
-    return is_guessed and config.refiner == "lido" and config.steps != 0
+    """Whether LiDO refines what its networks found, shapes among it."""
+    return _is_detected(config) and config.refiner == "lido" and config.steps != 0
 
 
 def _figures(refinement: Refinement, view: View, truth) -> dict[str, float]:

@@ -297,11 +297,11 @@ def dim_channels(key: Array, examples: Examples, least: float = 0.5) -> Examples
 
 
 def mirror(key: Array, examples: Examples) -> Examples:
-    """Half of the scenes as a mirror shows them: left and right change places.
+    """Examples as a mirror shows them, each with probability one half.
 
-    These are pictures too, under other lights. The two sides of a mug and of a stapler
-    are alike, so that azimuths change sign. A banana lies on its side and curves to
-    one of its own: its ends are nearly alike, and the mirror takes one for the other.
+    Left and right change places: pictures under other lights. The two sides of a mug
+    and of a stapler are alike, so that azimuths change sign. A banana lies on its side
+    and curves to one of its own: the mirror exchanges its ends, which are nearly alike.
 
     Args:
       key: random key, consumed.

@@ -161,7 +161,7 @@ def test_more_scenes_keep_the_first_ones(tmp_path):
 
 def test_settings_do_not_mix(tmp_path):
     run(toy_config(), str(tmp_path), 1, read_system())
-    with pytest.raises(InputError, match="--seed=1: .* has scenes of --seed=0; name"):
+    with pytest.raises(InputError, match="^seed=1: .* has scenes of seed=0; name"):
         run(toy_config(seed=1), str(tmp_path), 1, read_system())
 
 

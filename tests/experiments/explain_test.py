@@ -13,6 +13,7 @@ import trimesh
 from PIL import Image
 
 from experiments.explain import contours, search
+from experiments.explain.refiners import View, by_lido
 from experiments.explain.run import PICTURES, Config, run
 from ivg.energy.tabletop import render_tabletop
 from ivg.geometry.camera import FOV_RAD
@@ -20,6 +21,7 @@ from ivg.io.errors import InputError
 from ivg.io.image import save_image
 from ivg.io.scene_json import load_tabletop, save_tabletop
 from ivg.metrics.image import intersection_over_union
+from ivg.models.tabletop_coding import opinions_of_table
 from ivg.render.pipeline import render
 from ivg.scene.shapes.families import tabletop_library
 from ivg.scene.tabletop import scene_from_tabletop
@@ -110,6 +112,27 @@ def test_without_a_guess_the_objects_are_found(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == FILES
     assert metrics["num_objects"] == 3
     assert metrics["iou_final"] > metrics["iou_initial"] > 0.5
+
+
+def test_free_shapes_are_chosen_in_a_last_step(library, truth):
+    picture = render_tabletop(truth, library, height=256, width=256)
+    ticks = []
+    view = View(np.asarray(picture), library, FOV_RAD, lambda: ticks.append(1))
+    start = truth.replace(shape=jnp.array([4]))
+
+    def stay(patches, colours, table, votes):
+        return opinions_of_table(table, votes)
+
+    found = by_lido(view, start, None, stay, 2, has_free_shapes=True)
+    assert found.trajectory.shape[:, 0].tolist() == [4, 4, 4, 1]
+    energies = found.info["energy"]
+    assert len(ticks) == len(energies) == 4  # the last tick is that of the energies
+    np.testing.assert_allclose(energies[:3], energies[0], rtol=1e-4)
+    assert energies[3] < energies[2]
+    others = found.params.replace(shape=start.shape)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), others, start
+    )
 
 
 def test_where_there_is_nothing_nothing_is_found(tmp_path):

@@ -21,8 +21,8 @@ def test_other_settings_are_refused_by_name(tmp_path):
     write_settings(tmp_path, SETTINGS)
     other = SETTINGS | {"seed": 1, "widths": (4, 9)}
     message = (
-        r"--seed=1, --widths=\[4, 9\]: .* has a training of --seed=0, "
-        r"--widths=\[4, 8\]; name another --output"
+        r"^seed=1, widths=\[4, 9\]: .* has a training of seed=0, "
+        r"widths=\[4, 8\]; name another --output"
     )
     with pytest.raises(InputError, match=message):
         check_settings(tmp_path, read_settings(tmp_path), other, "a training")

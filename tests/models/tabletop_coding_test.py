@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 from ivg.data.perturb import Perturbation, perturb_tabletop
 from ivg.data.tabletop import sample_globals
 from ivg.models.tabletop_coding import (
+    AZIMUTH_INPUTS,
+    SIDE_INPUTS,
     Prediction,
     average_bins,
     blend_opinions,
     clip_opinions,
     decode_prediction,
+    encode_inputs,
     encode_latents,
     encode_target,
     encode_votes,
@@ -156,6 +159,30 @@ def test_layout_of_the_latents():
     shared = np.broadcast_to(encode_votes(votes_of_table(table)), (7, 10))
     np.testing.assert_allclose(voted, shared, atol=1e-6)
     np.testing.assert_allclose(difference, own - voted, atol=1e-6)
+
+
+def test_what_changes_its_sign_from_left_to_right():
+    """Numbers of a reflected table-top whose objects disagree about the light."""
+    table = example(0)
+    votes = unanimous_votes(table)
+    azimuths = jnp.linspace(-1.0, 1.3, 7)
+    votes = votes.replace(light_azimuth_rad=azimuths)
+    colours = jax.random.uniform(jax.random.key(0), (8, 3))
+    reflected = table.replace(
+        position_m=table.position_m * jnp.array([-1, 1]),
+        azimuth_rad=-table.azimuth_rad,
+        light_azimuth_rad=-table.light_azimuth_rad,
+    )
+    other = votes.replace(light_azimuth_rad=-azimuths)
+    here = np.asarray(encode_inputs(table, votes, colours))
+    there = np.asarray(encode_inputs(reflected, other, colours))
+    changed = np.flatnonzero(np.abs(here - there).max(0) > 1e-3)
+    sine, cosine = AZIMUTH_INPUTS
+    assert set(changed) == {*SIDE_INPUTS, sine}
+    np.testing.assert_allclose(there[:, changed], -here[:, changed], atol=1e-5)
+    turned = table.replace(azimuth_rad=np.pi - table.azimuth_rad)
+    away = np.asarray(encode_inputs(turned, votes, colours)) - here
+    assert set(np.flatnonzero(np.abs(away).max(0) > 1e-3)) == {cosine}
 
 
 @given(
