@@ -17,16 +17,15 @@ from ivg.models.tabletop_coding import (
     AZIMUTH_INPUTS,
     CHANGE_UNIT,
     COLOUR_INPUTS,
-    NUM_BINS,
     SHAPE_COUNTS,
     SIDE_INPUTS,
     Prediction,
-    average_bins,
     decode_colour,
     encode_colour,
     encode_inputs,
     encode_target,
 )
+from ivg.models.turns import NUM_BINS, average_bins
 from ivg.models.votes import Votes, vote, votes_of_table
 from ivg.numerics import safe_divide, wrap_angle
 from ivg.refine.lido import comparison_pixels, render_for_comparison

@@ -13,7 +13,8 @@ from flax import linen as nn
 
 from ivg.models.layers import Conv, Dropout, max_pool
 from ivg.models.network import Network, network_from_linen
-from ivg.models.tabletop_coding import NUM_BINS, Prediction, turn_logits
+from ivg.models.tabletop_coding import Prediction
+from ivg.models.turns import NUM_BINS, turn_logits
 from ivg.typing import Array
 
 PATCH_SIZE = 64

@@ -11,11 +11,11 @@ import math
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import struct
 
 from ivg.colour import linear_from_srgb, srgb_from_linear
 from ivg.geometry.camera import FOV_RAD
+from ivg.models.turns import NUM_BINS, likely_turn
 from ivg.models.votes import VOTE_FIELDS, Votes, votes_of_table
 from ivg.numerics import safe_atan2, wrap_angle
 from ivg.scene.tabletop import (
@@ -29,16 +29,10 @@ from ivg.scene.tabletop import (
 )
 from ivg.typing import Array
 
-NUM_BINS = 360
 POSITION_UNIT = 1 / 64  # of the height of the picture: 4 of 256 pixels
 SIZE_UNIT = 0.1  # of the logarithm of the apparent size
 CHANGE_UNIT = 0.5  # of the deviation of a colour, a light or the camera
 _FARTHEST = 5.0  # units of position and size that are taught
-_AVERAGED_BINS = 8
-_FARTHEST_TURN = 60  # degrees of one step
-_TURN_DEG = 10.0  # unit of a turn, and width of the bump of bins about it
-_STEPS = np.arange(NUM_BINS)
-_AWAY = np.minimum(_STEPS, NUM_BINS - _STEPS)  # degrees of each bin, either way
 SHAPE_COUNTS = (6, 15, 8)  # of the classes of `OBJECT_CLASSES`
 COLOUR_INPUTS = (37, 40, 50, 60, 70, 73)  # where colours begin in `encode_inputs`
 SIDE_INPUTS = (32, 48, 58, 68)  # where it says how far to the side a thing or light is
@@ -380,46 +374,6 @@ def _limit(units: Array) -> Array:
     return jnp.clip(units, -_FARTHEST, _FARTHEST)
 
 
-def turn_logits(outputs: Array) -> Array:
-    """Logits of the bins of a change of the azimuth: a bump where a turn is said to be.
-
-    Nothing ties the logits of neighbouring bins together. A network that has to raise
-    each of them by itself learns how often turns occur, and not which one it sees. Here
-    it says one turn, as it says a shift, and the bins only what that leaves open, such
-    as that front and back look alike.
-
-    Args:
-      outputs: `[..., 361]` a turn in units of ten degrees, and a term for each bin.
-
-    Returns:
-      `[..., 360]`, the terms plus the logarithm of a Gaussian of ten degrees about the
-      turn, of which a tenth is spread over the circle. Differentiable.
-
-    Source: ours; in Romaszko et al., table 1, the terms are the logits.
-    """
-    turn, terms = outputs[..., :1], outputs[..., 1:]
-    bins = jnp.arange(NUM_BINS, dtype=outputs.dtype)
-    apart = wrap_angle(jnp.deg2rad(bins - _TURN_DEG * turn)) / jnp.deg2rad(_TURN_DEG)
-    near = jnp.log(0.9 / (_TURN_DEG * math.sqrt(2 * math.pi))) - apart**2 / 2
-    return terms + jnp.logaddexp(near, math.log(0.1 / NUM_BINS))
-
-
-def average_bins(shares: Array) -> Array:
-    """Shares of bins spread over their neighbours.
-
-    Args:
-      shares: `[..., 360]` of the bins of an azimuth.
-
-    Returns:
-      `[..., 360]` with the same sum: Gaussian weights of eight degrees, around the
-      circle.
-    """
-    weights = np.exp(-0.5 * (_AWAY / _AVERAGED_BINS) ** 2)
-    weights /= weights.sum()
-    around = weights[(_STEPS[:, None] - _STEPS) % NUM_BINS]
-    return shares @ jnp.asarray(around, shares.dtype)
-
-
 def decode_prediction(
     prediction: Prediction, table: Tabletop, votes: Votes, fov_rad=FOV_RAD
 ) -> Opinions:
@@ -442,7 +396,7 @@ def decode_prediction(
     pixels = place + POSITION_UNIT * _limit(prediction.position)
     apparent = apparent * jnp.exp(SIZE_UNIT * _limit(prediction.size))
     placed = place_objects(table, pixels, apparent, fov_rad)
-    turned = jnp.deg2rad(_likely_turn(prediction.azimuth).astype(pixels.dtype))
+    turned = jnp.deg2rad(likely_turn(prediction.azimuth).astype(pixels.dtype))
     return Opinions(
         position_m=placed.position_m,
         size_m=placed.size_m,
@@ -450,12 +404,6 @@ def decode_prediction(
         colour=_changed_colour(table.colour, prediction.colour),
         votes=_changed_votes(votes, prediction),
     )
-
-
-def _likely_turn(logits: Array) -> Array:
-    """`[N]` bin of the surest turn that is not too far."""
-    shares = average_bins(jax.nn.softmax(logits))
-    return jnp.argmax(jnp.where(_AWAY <= _FARTHEST_TURN, shares, 0), -1)
 
 
 def _changed_colour(colour: Array, change: Array) -> Array:
@@ -476,14 +424,12 @@ __all__ = [
     "AZIMUTH_INPUTS",
     "CHANGE_UNIT",
     "COLOUR_INPUTS",
-    "NUM_BINS",
     "POSITION_UNIT",
     "SHAPE_COUNTS",
     "SIDE_INPUTS",
     "SIZE_UNIT",
     "Opinions",
     "Prediction",
-    "average_bins",
     "blend_opinions",
     "clip_opinions",
     "decode_colour",
@@ -499,5 +445,4 @@ __all__ = [
     "opinions_of_table",
     "restore_field",
     "standardize_field",
-    "turn_logits",
 ]

@@ -4,8 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import scipy.ndimage
-import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +13,6 @@ from ivg.models.tabletop_coding import (
     AZIMUTH_INPUTS,
     SIDE_INPUTS,
     Prediction,
-    average_bins,
     blend_opinions,
     clip_opinions,
     decode_prediction,
@@ -24,7 +21,6 @@ from ivg.models.tabletop_coding import (
     encode_target,
     encode_votes,
     opinions_of_table,
-    turn_logits,
 )
 from ivg.models.votes import masked_median, unanimous_votes, vote, votes_of_table
 from ivg.numerics import wrap_angle
@@ -111,37 +107,6 @@ def test_no_step_turns_an_object_around():
     found = decode_prediction(said, table, unanimous_votes(table))
     turned = np.rad2deg(found.azimuth_rad - table.azimuth_rad)
     np.testing.assert_allclose(turned, [0, 20, 40, 59, -59, -20, -10], atol=1e-2)
-
-
-def test_averaging_bins_is_a_circular_filter():
-    shares = np.random.default_rng(0).uniform(size=(2, 360))
-    expected = scipy.ndimage.gaussian_filter1d(shares, 8, mode="wrap", truncate=22)
-    found = average_bins(jnp.asarray(shares))
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("turn", [0.0, 2.3, -17.9, 40.0, 1e4])
-def test_logits_of_a_turn(turn):
-    """A Gaussian around the circle, a tenth of it everywhere, times the terms."""
-    terms = np.random.default_rng(1).normal(size=360)
-    outputs = jnp.asarray([turn, *terms], jnp.float32)
-    apart = (np.arange(360) - 10 * turn + 180) % 360 - 180
-    share = 0.9 * scipy.stats.norm.pdf(apart, scale=10) + 0.1 / 360
-    np.testing.assert_allclose(
-        turn_logits(outputs), np.log(share) + terms, atol=2e-3 if turn > 100 else 1e-4
-    )
-    slope = jax.grad(lambda x: -jax.nn.log_softmax(turn_logits(x))[5])(outputs)
-    assert np.isfinite(slope).all()
-
-
-def test_a_turn_is_pulled_towards_the_true_bin():
-    def loss(turn, true_bin):
-        logits = turn_logits(jnp.append(turn, jnp.zeros(360)))
-        return -jax.nn.log_softmax(logits)[true_bin]
-
-    slopes = [float(jax.grad(loss)(jnp.array(0.5), b)) for b in (350, 0, 5, 10, 20)]
-    assert slopes[0] > 0 and slopes[1] > 0 and slopes[3] < 0 and slopes[4] < 0
-    assert abs(slopes[2]) < 1e-3
 
 
 def test_layout_of_the_latents():
