@@ -14,11 +14,11 @@ import jax
 from tqdm import trange
 
 from experiments.lido.config import PRESETS, Config
-from experiments.lido.networks import predictor_of
+from experiments.lido.networks import predictor_of, trained_predictor
 from experiments.tables import markdown_table
 from ivg.data.tabletop import sample_tabletop
 from ivg.energy.tabletop import render_tabletop
-from ivg.refine.lido import lido_refiner, network_predictor
+from ivg.refine.lido import lido_refiner
 from ivg.refine.refiner import refine
 from ivg.scene.library import MeshLibrary
 from ivg.scene.shapes.families import tabletop_library
@@ -36,9 +36,8 @@ def full_tabletop(library: MeshLibrary) -> Tabletop:
 
 def seconds_of(config: Config, table: Tabletop, library: MeshLibrary) -> float:
     """The median time of a refinement, compiled and warm."""
-    network = predictor_of(config)
-    predict = network_predictor(network, network.init(jax.random.key(0)))
-    refiner = lido_refiner(predict, library)
+    params = predictor_of(config).init(jax.random.key(0))
+    refiner = lido_refiner(trained_predictor(config, params), library)
     size = {"height": config.size_px, "width": config.size_px}
     picture = jax.jit(lambda table: render_tabletop(table, library, **size))(table)
     explain = jax.jit(lambda *x: refine(refiner, *x, config.num_iterations).params)

@@ -15,7 +15,12 @@ from experiments.ige_pose.evaluate import errors_mm
 from experiments.ige_pose.examples import sight_of
 from experiments.ige_pose.networks import energy_of, init_descent, lift, load_descent
 from experiments.lido.guesses import PAIR_SHARE
-from experiments.lido.networks import guess_networks, load_weights, predictor_of
+from experiments.lido.networks import (
+    guess_networks,
+    load_weights,
+    predictor_of,
+    trained_predictor,
+)
 from experiments.lido.scenes import surroundings_of
 from ivg.colour import linear_from_srgb
 from ivg.data.pose_views import human36m_cameras, sample_view
@@ -25,7 +30,7 @@ from ivg.energy.tabletop import tabletop_energy
 from ivg.metrics.tabletop import tabletop_errors
 from ivg.models.first_guess import first_guess, init_guess
 from ivg.refine.gradient import gradient_refiner
-from ivg.refine.lido import lido_refiner, network_predictor
+from ivg.refine.lido import lido_refiner
 from ivg.refine.refiner import Refiner, refine
 from ivg.scene.library import MeshLibrary
 from ivg.scene.shapes.families import tabletop_library
@@ -73,10 +78,9 @@ def lido_system(preset: str, seed: int) -> System:
     """
     library = tabletop_library()
     config = lido.PRESETS[preset]
-    network = predictor_of(config)
 
     def refiner(params, votes):
-        predict = network_predictor(network, params["predictor"])
+        predict = trained_predictor(config, params["predictor"])
         return lido_refiner(predict, library, votes)
 
     return _found_tabletops(preset, seed, library, refiner, config.num_iterations)

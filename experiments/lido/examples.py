@@ -14,11 +14,9 @@ from ivg.colour import linear_from_srgb, srgb_from_linear
 from ivg.data.perturb import Perturbation, perturb_globals, perturb_objects
 from ivg.models.patches import stack_pair
 from ivg.models.tabletop_coding import (
-    AZIMUTH_INPUTS,
     CHANGE_UNIT,
-    COLOUR_INPUTS,
+    COLOUR_SLOTS,
     SHAPE_COUNTS,
-    SIDE_INPUTS,
     Prediction,
     decode_colour,
     encode_colour,
@@ -26,14 +24,13 @@ from ivg.models.tabletop_coding import (
     encode_target,
 )
 from ivg.models.turns import NUM_BINS, average_bins
+from ivg.models.views import View, view_latents, view_picture, view_prediction
 from ivg.models.votes import Votes, vote, votes_of_table
 from ivg.numerics import safe_divide, wrap_angle
 from ivg.refine.lido import comparison_pixels, render_for_comparison
 from ivg.scene.library import MeshLibrary
-from ivg.scene.tabletop import OBJECT_CLASSES, Tabletop, seen_objects, tabletop_camera
+from ivg.scene.tabletop import Tabletop, seen_objects, tabletop_camera
 from ivg.typing import Array
-
-_COLOUR_SLOTS = np.array(COLOUR_INPUTS)[:, None] + np.arange(3)
 
 
 @struct.dataclass
@@ -216,37 +213,54 @@ def only_objects(examples: Examples, mask: np.ndarray) -> Examples:
     return jax.tree.map(lambda x: np.asarray(x)[mask], examples)
 
 
-def shuffle_channels(key: Array, examples: Examples) -> Examples:
-    """The same scenes in other colours: red, green and blue change places.
+def random_views(
+    key_order: Array, key_side: Array, num: int, *, has_orders: bool, has_mirrored: bool
+) -> View:
+    """Views of examples, to learn from more of them than there are.
 
-    All lights are white, so that these are pictures too, and what is true of them
-    changes places alike. Networks that see each example in six colours cannot learn
-    them by heart.
+    Networks that see each example in six colours cannot learn them by heart.
 
     Args:
-      key: random key, consumed.
+      key_order: random key of the orders of the channels, consumed.
+      key_side: random key of the mirrors, consumed.
+      num: number `B` of views.
+      has_orders: whether channels are in any order.
+      has_mirrored: whether half of the views are in a mirror.
+
+    Returns:
+      `View` `[B]`.
+    """
+    keys = jax.random.split(key_order, num)
+    order = jax.vmap(lambda k: jax.random.permutation(k, 3))(keys)
+    side = jax.random.bernoulli(key_side, shape=(num,))
+    return View(
+        order=order if has_orders else jnp.broadcast_to(jnp.arange(3), (num, 3)),
+        is_mirrored=side & has_mirrored,
+    )
+
+
+def view_examples(views: View, examples: Examples) -> Examples:
+    """The same scenes as they are seen otherwise.
+
+    Args:
+      views: `View` `[B]`.
       examples: `Examples` of `B` objects.
 
     Returns:
-      `Examples`, each with an order of its own.
+      `Examples`, each in its view.
     """
-    inputs, num = examples.inputs, len(examples.inputs)
-    keys = jax.random.split(key, num)
-    order = jax.vmap(lambda k: jax.random.permutation(k, 3))(keys)
 
-    def shuffled(colours):
-        places = order.reshape(num, *[1] * (colours.ndim - 2), 3)
-        return jnp.take_along_axis(colours, places, -1)
+    def one(view, example):
+        inside = example.inside
+        return Examples(
+            observed=view_picture(view, example.observed),
+            rendered=view_picture(view, example.rendered),
+            inside=jnp.where(view.is_mirrored, inside[:, ::-1], inside),
+            inputs=view_latents(view, example.inputs),
+            target=view_prediction(view, example.target),
+        )
 
-    return examples.replace(
-        observed=shuffled(examples.observed),
-        rendered=shuffled(examples.rendered),
-        inputs=inputs.at[:, _COLOUR_SLOTS].set(shuffled(inputs[:, _COLOUR_SLOTS])),
-        target=examples.target.replace(
-            colour=shuffled(examples.target.colour),
-            ground_colour=shuffled(examples.target.ground_colour),
-        ),
-    )
+    return jax.vmap(one)(views, examples)
 
 
 def dim_channels(key: Array, examples: Examples, least: float = 0.5) -> Examples:
@@ -278,7 +292,7 @@ def dim_channels(key: Array, examples: Examples, least: float = 0.5) -> Examples
         then = colour_of(now + CHANGE_UNIT * change)
         return (then - colour_of(now)) / CHANGE_UNIT
 
-    parts = jnp.moveaxis(examples.inputs[:, _COLOUR_SLOTS], 1, 0)
+    parts = jnp.moveaxis(examples.inputs[:, COLOUR_SLOTS], 1, 0)
     colour, own, voted, _, to_colour, to_ground = parts
     numbers = [colour_of(colour), colour_of(own), colour_of(voted)]
     numbers += [numbers[1] - numbers[2]]
@@ -287,51 +301,12 @@ def dim_channels(key: Array, examples: Examples, least: float = 0.5) -> Examples
     return examples.replace(
         observed=dimmed(examples.observed),
         rendered=dimmed(examples.rendered),
-        inputs=examples.inputs.at[:, _COLOUR_SLOTS].set(jnp.stack(numbers, 1)),
+        inputs=examples.inputs.at[:, COLOUR_SLOTS].set(jnp.stack(numbers, 1)),
         target=target.replace(
             colour=change_of(colour, target.colour),
             ground_colour=change_of(own, target.ground_colour),
         ),
     )
-
-
-def mirror(key: Array, examples: Examples) -> Examples:
-    """Examples as a mirror shows them, each with probability one half.
-
-    Left and right change places: pictures under other lights. The two sides of a mug
-    and of a stapler are alike, so that azimuths change sign. A banana lies on its side
-    and curves to one of its own: the mirror exchanges its ends, which are nearly alike.
-
-    Args:
-      key: random key, consumed.
-      examples: `Examples` of `B` objects.
-
-    Returns:
-      `Examples`, each as it is or mirrored.
-    """
-    is_mirrored = jax.random.bernoulli(key, shape=(len(examples.inputs),))
-    is_banana = examples.inputs[:, OBJECT_CLASSES.index("banana")] > 0
-    sine, cosine = AZIMUTH_INPUTS
-    signs = jnp.ones_like(examples.inputs).at[:, SIDE_INPUTS].set(-1)
-    signs = signs.at[:, sine].set(jnp.where(is_banana, 1, -1))
-    signs = signs.at[:, cosine].set(jnp.where(is_banana, -1, 1))
-    target = examples.target
-    mirrored = examples.replace(
-        observed=examples.observed[:, :, ::-1],
-        rendered=examples.rendered[:, :, ::-1],
-        inside=examples.inside[:, :, ::-1],
-        inputs=signs * examples.inputs,
-        target=target.replace(
-            position=target.position.at[:, 0].multiply(-1),
-            azimuth=-target.azimuth % NUM_BINS,
-            lighting=target.lighting.at[:, 3].multiply(-1),
-        ),
-    )
-
-    def choose(then, now):
-        return jnp.where(is_mirrored.reshape(-1, *[1] * (now.ndim - 1)), then, now)
-
-    return jax.tree.map(choose, mirrored, examples)
 
 
 def network_inputs(examples: Examples) -> tuple[Array, Array]:
@@ -395,11 +370,11 @@ __all__ = [
     "example_maker",
     "examples_of_scene",
     "median_errors",
-    "mirror",
     "near_truth",
     "network_inputs",
     "only_objects",
     "prediction_loss",
-    "shuffle_channels",
+    "random_views",
     "uniform_draw",
+    "view_examples",
 ]

@@ -22,6 +22,7 @@ from ivg.models.first_guess import GuessNetworks, init_guess
 from ivg.models.initializer import initializer_network
 from ivg.models.network import Network
 from ivg.models.predictor import prediction_network
+from ivg.models.views import view_cycle
 from ivg.refine.lido import PredictFn, network_predictor
 from ivg.typing import PyTree
 
@@ -34,7 +35,7 @@ class Trained(NamedTuple):
     Attributes:
       networks: detector and initialization networks.
       params: their parameters.
-      predict: the Prediction Network.
+      predict: the Prediction Network, asked about each view that it has learned from.
     """
 
     networks: GuessNetworks
@@ -59,8 +60,23 @@ def load_trained(
       InputError: if there is no checkpoint, or one of other widths.
     """
     weights = load_weights(config, folder)
-    predict = network_predictor(predictor_of(config), weights["predictor"], fov_rad)
+    predict = trained_predictor(config, weights["predictor"], fov_rad)
     return Trained(guess_networks(config), weights["guess"], predict)
+
+
+def trained_predictor(config: Config, params: PyTree, fov_rad=FOV_RAD) -> PredictFn:
+    """What a refinement asks: the network, in turn about each view it has learned from.
+
+    Args:
+      config: widths, and which views there were.
+      params: parameters of the Prediction Network.
+      fov_rad: `[]` vertical field of view of the pictures, radians.
+
+    Returns:
+      Predictor.
+    """
+    views = view_cycle(config.has_other_colours, config.has_mirrored)
+    return network_predictor(predictor_of(config), params, fov_rad, views)
 
 
 def load_weights(config: Config, folder: str | pathlib.Path) -> dict[str, PyTree]:
@@ -155,4 +171,5 @@ __all__ = [
     "load_weights",
     "predictor_of",
     "read_backbone",
+    "trained_predictor",
 ]

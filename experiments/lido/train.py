@@ -13,10 +13,10 @@ from experiments.lido.config import Config
 from experiments.lido.examples import (
     Examples,
     dim_channels,
-    mirror,
     network_inputs,
     prediction_loss,
-    shuffle_channels,
+    random_views,
+    view_examples,
 )
 from experiments.lido.networks import guess_networks, predictor_of, read_backbone
 from ivg.io.checkpoint import save_params
@@ -205,10 +205,13 @@ def train_predictor(
 
     def loss(params, batch, key):
         key_order, key_share, key_side, key_dropout = jax.random.split(key, 4)
+        views = random_views(
+            key_order, key_side, len(batch.inputs),
+            has_orders=config.has_other_colours, has_mirrored=config.has_mirrored,
+        )  # fmt: skip
+        batch = view_examples(views, batch)
         if config.has_other_colours:
-            batch = dim_channels(key_share, shuffle_channels(key_order, batch))
-        if config.has_mirrored:
-            batch = mirror(key_side, batch)
+            batch = dim_channels(key_share, batch)
         patches, latents = network_inputs(batch)
         key = key_dropout if config.predictor_dropout else None
         prediction = network.apply(params, patches, latents, key=key)

@@ -11,6 +11,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 
 from ivg.colour import linear_from_srgb, srgb_from_linear
@@ -34,8 +35,9 @@ SIZE_UNIT = 0.1  # of the logarithm of the apparent size
 CHANGE_UNIT = 0.5  # of the deviation of a colour, a light or the camera
 _FARTHEST = 5.0  # units of position and size that are taught
 SHAPE_COUNTS = (6, 15, 8)  # of the classes of `OBJECT_CLASSES`
-COLOUR_INPUTS = (37, 40, 50, 60, 70, 73)  # where colours begin in `encode_inputs`
-SIDE_INPUTS = (32, 48, 58, 68)  # where it says how far to the side a thing or light is
+# Where `encode_inputs` has colours, and how far to the side a thing or light is.
+COLOUR_SLOTS = np.array([37, 40, 50, 60, 70, 73])[:, None] + np.arange(3)
+SIDE_INPUTS = np.array([32, 48, 58, 68])
 AZIMUTH_INPUTS = (35, 36)  # where it says sine and cosine of the azimuth
 
 
@@ -423,7 +425,7 @@ def _changed_votes(votes: Votes, prediction: Prediction) -> Votes:
 __all__ = [
     "AZIMUTH_INPUTS",
     "CHANGE_UNIT",
-    "COLOUR_INPUTS",
+    "COLOUR_SLOTS",
     "POSITION_UNIT",
     "SHAPE_COUNTS",
     "SIDE_INPUTS",

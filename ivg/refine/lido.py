@@ -22,6 +22,7 @@ from ivg.models.tabletop_coding import (
     encode_inputs,
     opinions_of_table,
 )
+from ivg.models.views import View, apply_in_view, view_cycle
 from ivg.models.votes import Votes, unanimous_votes, vote
 from ivg.numerics import matmul, safe_divide, wrap_angle
 from ivg.refine.leaves import to_units
@@ -39,7 +40,7 @@ from ivg.scene.tabletop import (
 from ivg.typing import Array, PyTree
 
 PATCH_SHARE = 0.5  # of the side of the picture: 128 of 256 pixels
-PredictFn = Callable[[Array, Array, Tabletop, Votes], Opinions]
+PredictFn = Callable[[Array, Array, Array, Tabletop, Votes], Opinions]
 
 
 @struct.dataclass
@@ -220,21 +221,29 @@ def comparison_patches(
     return stack_pair(pixels[..., :3], pixels[..., 3:6], pixels[..., 6:])
 
 
-def network_predictor(network: Network, params: PyTree, fov_rad=FOV_RAD) -> PredictFn:
+def network_predictor(
+    network: Network, params: PyTree, fov_rad=FOV_RAD, views: View | None = None
+) -> PredictFn:
     """A prediction network as the predictor of `lido_refiner`.
 
     Args:
       network: from `prediction_network`.
       params: its parameters.
       fov_rad: `[]` vertical field of view, radians.
+      views: `View` `[V]` in which the network sees the picture, one after the other
+        from step to step; the picture as it is if absent. With the steps of
+        `step_size` the latents become the mean of all predictions, so that what the
+        network gets wrong in one view only averages out, at no cost.
 
     Returns:
       Predictor.
     """
+    views = view_cycle(False, False) if views is None else views
 
-    def predict(patches, colours, table, votes):
+    def predict(step, patches, colours, table, votes):
+        view = jax.tree.map(lambda x: jnp.asarray(x)[step % len(x)], views)
         latents = encode_inputs(table, votes, colours)
-        prediction = network.apply(params, patches, latents)
+        prediction = apply_in_view(network, params, view, patches, latents)
         return decode_prediction(prediction, table, votes, fov_rad)
 
     return predict
@@ -248,8 +257,9 @@ def step_size(step: Array, offset: float = 2.0) -> Array:
       offset: `a`.
 
     Returns:
-      `[]`. With 2, a perfect prediction leaves `1 / (T + 1)` of the error after `T`
-      steps.
+      `[]`. With 2, the latents become the mean of their first values and all
+      predictions, so that a perfect prediction leaves `1 / (T + 1)` of the error after
+      `T` steps.
 
     Source: Romaszko et al., section 8.
     """
@@ -276,8 +286,8 @@ def lido_refiner(
     positions are predicted.
 
     Args:
-      predict: `(patches [N, S, S, 9], colours [1 + N, 3], table, votes) -> Opinions`;
-        colours as in `Comparison`.
+      predict: `(step [], patches [N, S, S, 9], colours [1 + N, 3], table, votes) ->
+        Opinions`; colours as in `Comparison`.
       library: shapes, from `tabletop_library`.
       votes: first `Votes` with a leading axis `[N]`; those of the table if absent.
       offset: `a`.
@@ -301,7 +311,9 @@ def lido_refiner(
     def move(step, state, table, observation):
         seen = render_for_comparison(table, observation, library, fov_rad)
         patches = comparison_patches(table, observation, seen.rendered, fov_rad)
-        predicted = clip_opinions(predict(patches, seen.colours, table, state.votes))
+        predicted = clip_opinions(
+            predict(step, patches, seen.colours, table, state.votes)
+        )
         now = opinions_of_table(table, state.votes)
         moved = blend_opinions(now, predicted, step_size(step, offset))
         after = _with_opinions(table, moved, fov_rad)

@@ -120,7 +120,7 @@ def test_free_shapes_are_chosen_in_a_last_step(library, truth):
     view = View(np.asarray(picture), library, FOV_RAD, lambda: ticks.append(1))
     start = truth.replace(shape=jnp.array([4]))
 
-    def stay(patches, colours, table, votes):
+    def stay(step, patches, colours, table, votes):
         return opinions_of_table(table, votes)
 
     found = by_lido(view, start, None, stay, 2, has_free_shapes=True)

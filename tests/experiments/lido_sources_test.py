@@ -14,8 +14,8 @@ from experiments.lido.examples import (
     Examples,
     dim_channels,
     examples_of_scene,
-    mirror,
-    shuffle_channels,
+    random_views,
+    view_examples,
 )
 from experiments.lido.networks import predictor_of
 from experiments.lido.sources import way_maker
@@ -54,7 +54,7 @@ def test_estimates_are_those_of_a_refinement(scene):
     votes = unanimous_votes(guess)
     picture = np.full((SIZE, SIZE, 3), 128, np.uint8)
 
-    def predict(patches, colours, table, votes):
+    def predict(step, patches, colours, table, votes):
         """What it saw takes part, so that each step says something else."""
         wished = opinions_of_table(truth, unanimous_votes(truth))
         own = wished.votes.replace(ambient=wished.votes.ambient * colours[1:, 0])
@@ -102,7 +102,9 @@ def test_shuffled_channels_are_those_of_a_scene_in_other_colours(scene):
     versions = [jax.tree.leaves(in_order(order)) for order in orders]
     many = jax.tree.map(lambda x: jnp.tile(x, (6, *[1] * (x.ndim - 1))),
                         in_order(orders[0]))  # fmt: skip
-    shuffled = jax.tree.leaves(shuffle_channels(jax.random.key(3), many))
+    keys = jax.random.split(jax.random.key(3))
+    views = random_views(*keys, 24, has_orders=True, has_mirrored=False)
+    shuffled = jax.tree.leaves(view_examples(views, many))
     taken = []
     for i in range(24):
         fits = [all(np.allclose(x[i], y[i % 4], atol=1.01 if x.dtype == np.uint8 else
@@ -220,8 +222,10 @@ def test_a_mirrored_example_is_that_of_the_mirrored_scene(scene):
     given = make(truth, picture, guess, votes)
     reflected = make(reflect(truth), picture[:, ::-1], reflect(guess), other)
     many = jax.tree.map(lambda x: jnp.concatenate([x] * 6), given)
-    mirrored = mirror(jax.random.key(0), many)
     num, seen = len(given.inputs), set()
+    keys = jax.random.key(1), jax.random.key(0)
+    views = random_views(*keys, 6 * num, has_orders=False, has_mirrored=True)
+    mirrored = view_examples(views, many)
     for i in range(6 * num):
         versions = [jax.tree.map(lambda x, i=i: x[i % num], v)
                     for v in (given, reflected)]  # fmt: skip

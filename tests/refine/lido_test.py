@@ -12,7 +12,9 @@ import pytest
 from ivg.data.perturb import Perturbation, perturb_tabletop
 from ivg.data.tabletop import sample_globals
 from ivg.energy.tabletop import display, render_tabletop
+from ivg.models.network import Network
 from ivg.models.tabletop_coding import encode_inputs, encode_target, opinions_of_table
+from ivg.models.views import view_cycle
 from ivg.models.votes import unanimous_votes, vote
 from ivg.numerics import wrap_angle
 from ivg.refine.lido import (
@@ -21,6 +23,7 @@ from ivg.refine.lido import (
     lido_refiner,
     match_brightness,
     match_colours,
+    network_predictor,
     render_for_comparison,
     step_size,
 )
@@ -61,8 +64,8 @@ def start():
     return perturb_tabletop(jax.random.key(1), truth(), spread)
 
 
-def oracle(patches, colours, table, votes):
-    del patches, colours, votes
+def oracle(step, patches, colours, table, votes):
+    del step, patches, colours, votes
     seen = carry_objects(truth(), table)
     return opinions_of_table(seen, unanimous_votes(truth()))
 
@@ -140,6 +143,33 @@ def test_step_sizes():
     assert sizes[:3] == pytest.approx([1 / 2, 1 / 3, 1 / 4])
     assert sum(sizes) == pytest.approx(3.03, abs=0.005)
     assert math.prod(1 - s for s in sizes) == pytest.approx(1 / 31)
+    predictions = np.random.default_rng(0).normal(size=30)
+    value = 5.0
+    for size, prediction in zip(sizes, predictions, strict=True):
+        value += size * (prediction - value)
+    assert value == pytest.approx(np.mean([5.0, *predictions]), abs=1e-6)
+
+
+def test_the_network_sees_one_view_after_the_other():
+    """One that calls everything redder and further right than it is."""
+
+    def apply(params, patches, latents, key=None):
+        said = jax.tree.map(jnp.zeros_like, encode_target(truth(), truth(), votes))
+        return said.replace(
+            position=said.position.at[:, 0].set(1), colour=said.colour.at[:, 0].set(1),
+            azimuth=jnp.zeros((7, 360)),
+        )  # fmt: skip
+
+    votes = unanimous_votes(truth())
+    predict = network_predictor(Network(None, apply), None, views=view_cycle())
+    given = jnp.zeros((7, 64, 64, 9)), jnp.full((8, 3), 0.5), truth(), votes
+    said = [predict(jnp.int32(step), *given) for step in range(7)]
+    redder = np.stack([s.colour[0] - truth().colour[0] for s in said])
+    right = np.array([s.position_m[0, 0] - truth().position_m[0, 0] for s in said])
+    assert np.argmax(redder, 1).tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert np.sum(np.abs(redder) > 1e-4) == 7
+    assert np.sign(right).tolist() == [1, -1, 1, -1, 1, -1, 1]
+    assert abs(right[:6].mean()) < 1e-3 * abs(right[0])
 
 
 def test_one_biased_object_does_not_move_what_all_share():
