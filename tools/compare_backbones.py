@@ -3,10 +3,11 @@
 python tools/compare_backbones.py --output=FOLDER
 
 Trains detector and initialization networks on the small convolutional network of
-`experiments.lido.config`, with which nothing else differs; those on EfficientNet-Lite0
-are the shipped ones. Prints a table of docs/systems/lido.md: both on pictures of the
-renderer they were trained with, and on path-traced ones, whose shapes and textures
-neither has seen. Three quarters of an hour on two cores; can be interrupted.
+`experiments.lido.config`, which learns with them from nothing; those on the frozen
+features of EfficientNet-Lite0 are the shipped ones, trained for as many steps. Prints a
+table of docs/systems/lido.md: both on pictures of the renderer they were trained with,
+and on path-traced ones, whose shapes and textures neither has seen. Three quarters of
+an hour on two cores; can be interrupted.
 """
 
 import argparse

@@ -12,7 +12,7 @@ import optax
 from experiments.explain.contours import edge_distance, photograph_energy
 from ivg.energy.tabletop import tabletop_energy
 from ivg.io.image import resize_image
-from ivg.models.votes import Votes
+from ivg.models.votes import Votes, unanimous_votes
 from ivg.refine.gradient import gradient_refiner
 from ivg.refine.lido import PredictFn, lido_refiner
 from ivg.refine.refiner import Refinement, Refiner, refine
@@ -58,22 +58,34 @@ def by_lido(
       votes: what its objects say, those of the guess if None.
       predict: Prediction Network.
       steps: `T`.
-      has_free_shapes: whether a last step chooses shapes (`choose_shapes`), which LiDO
-        does not do.
+      has_free_shapes: whether shapes are chosen at the end (`choose_shapes`) and LiDO
+        then refines once more, which the paper does not do.
 
     Returns:
-      `Refinement`, with free shapes of `T + 1` steps; its `info` has the `energy` of
+      `Refinement`, with free shapes of `2 T + 1` steps; its `info` has the `energy` of
       the start and after each step, Eq. 1 of the paper, which LiDO does not look at.
       The choice of shapes may raise it, since it is made at matched brightness.
     """
-    refiner = lido_refiner(predict, view.library, votes, fov_rad=view.fov_rad)
-    refiner = _with_progress(refiner, view.on_step)
     observation = jnp.asarray(resize_image(view.picture, LIDO_PX, LIDO_PX))
-    explain = jax.jit(lambda start, seen: refine(refiner, start, seen, steps))
-    found = jax.tree.map(np.asarray, explain(start, observation))
-    jax.effects_barrier()  # the last ticks of the progress bar
+
+    @jax.jit
+    def explain(start, votes, seen):
+        refiner = lido_refiner(predict, view.library, votes, fov_rad=view.fov_rad)
+        refiner = _with_progress(refiner, view.on_step)
+        return refine(refiner, start, seen, steps)
+
+    def path_from(start, votes):
+        found = jax.tree.map(np.asarray, explain(start, votes, observation))
+        jax.effects_barrier()  # the last ticks of the progress bar
+        return found
+
+    found = path_from(start, unanimous_votes(start) if votes is None else votes)
     if has_free_shapes:
-        found = _with_chosen_shapes(view, found, observation)
+        start = _with_chosen_shapes(view, found.params, observation)
+        again = path_from(start, unanimous_votes(start))
+        paths = found.trajectory, again.trajectory
+        joined = jax.tree.map(lambda x, y: np.concatenate([x, y]), *paths)
+        found = again.replace(trajectory=joined)
     return _with_energy(view, found, observation)
 
 
@@ -129,15 +141,14 @@ def by_gradient(
     return jax.tree.map(lambda x: x[best], refinements)
 
 
-def _with_chosen_shapes(view: View, found: Refinement, observation) -> Refinement:
+def _with_chosen_shapes(view: View, table: Tabletop, observation) -> Tabletop:
     @jax.jit
     def choose(table, observation):
         return choose_shapes(table, observation, view.library, view.fov_rad)
 
-    last = jax.tree.map(np.asarray, choose(found.params, observation))
-    path = jax.tree.map(lambda x, y: np.append(x, y[None], 0), found.trajectory, last)
+    chosen = jax.tree.map(np.asarray, choose(table, observation))
     view.on_step()
-    return Refinement(last, path, found.info)
+    return chosen
 
 
 def _with_energy(view: View, found: Refinement, observation) -> Refinement:

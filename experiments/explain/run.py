@@ -58,7 +58,7 @@ class Config:
       objects: classes of the objects, to be found by a coarse search; if empty and
         there is no `initial`, LiDO's detector finds objects of any class.
       refiner: one of `REFINERS`; after `lido` with one step or more, detected objects
-        get the shapes that explain the picture best.
+        get the shapes that explain the picture best, and it refines them once more.
       checkpoint: folder with LiDO's networks, those that ivg ships if None.
       min_score: least probability of a detection.
       starts: how many guesses, of different poses, the search hands on.
@@ -108,8 +108,10 @@ def run(config: Config, output: str) -> dict[str, float]:
     truth = None if config.truth is None else load_tabletop(config.truth, library)
     steps = _STEPS[config.refiner] if config.steps is None else config.steps
     stages = num_stages(config.objects) if config.objects else 1
-    stages = 0 if config.initial else stages + _has_free_shapes(config)
-    with tqdm(total=stages + steps + 2, desc="explain", unit="step") as bar:
+    free = _has_free_shapes(config)
+    stages = 0 if config.initial else stages + free
+    total = stages + (2 if free else 1) * steps + 2
+    with tqdm(total=total, desc="explain", unit="step") as bar:
         view = View(picture, library, math.radians(fov_deg), bar.update)
         starts, votes, predict = _starts(config, view, initial)
         refinement = _refine(config, view, starts, votes, predict, steps)

@@ -53,8 +53,10 @@ class Config:
         activations, as in the paper.
       predictor_dropout: whether the Prediction Network does.
       has_other_colours: whether the Prediction Network sees examples with red, green
-        and blue in any order and darker by random shares.
-      has_mirrored: whether it sees half of them as in a mirror.
+        and blue in any order and darker by random shares; a refinement then asks it
+        about views in three orders.
+      has_mirrored: whether it sees half of them as in a mirror; every other step of a
+        refinement then asks it about such a view.
       source2_draws: estimates near the truth for each scene of source 2.
       chunk: training steps between two looks at the loss.
       num_iterations: `T` of a refinement.

@@ -1,4 +1,4 @@
-"""The comparison: first guess, the two searches and LiDO on the same scenes."""
+"""The comparison: first guess, two searches, LiDO without and with other shapes."""
 
 import dataclasses
 import hashlib
@@ -20,9 +20,11 @@ from ivg.colour import linear_from_srgb
 from ivg.energy.tabletop import display, tabletop_energy
 from ivg.metrics.tabletop import tabletop_errors
 from ivg.metrics.tabletop_image import tabletop_image_metrics
+from ivg.models.votes import unanimous_votes
 from ivg.refine.lido import PredictFn, lido_refiner, match_brightness
 from ivg.refine.refiner import refine
 from ivg.refine.scipy_baseline import Search, cumulative_seconds
+from ivg.refine.shapes import choose_shapes
 from ivg.refine.tabletop_baseline import tabletop_minimizer
 from ivg.render.pipeline import render
 from ivg.scene.library import MeshLibrary
@@ -43,10 +45,10 @@ class Paths:
     seconds: np.ndarray
 
 
-def lido_paths(
+def learned_paths(
     predict: PredictFn, problems: Problems, library: MeshLibrary, num_steps: int
-) -> Paths:
-    """LiDO on all scenes.
+) -> dict[str, Paths]:
+    """LiDO on all scenes, and LiDO once more after shapes were tried where it ended.
 
     Args:
       predict: predictor.
@@ -55,28 +57,51 @@ def lido_paths(
       num_steps: `T`.
 
     Returns:
-      `Paths`; the time of a scene is spread evenly over its steps.
+      `Paths` of each of `LEARNED`: of "lido" `[M, T + 1]`, of "chosen" these and the
+      `T + 1` of the second time. The time of a scene is spread evenly over its steps.
     """
 
     @jax.jit
     def explain(table, votes, picture):
         refiner = lido_refiner(predict, library, votes)
-        linear = linear_from_srgb(picture / 255.0)
-        return refine(refiner, table, linear, num_steps).trajectory
+        return refine(refiner, table, _linear(picture), num_steps).trajectory
 
-    scenes = problems.guesses, problems.votes, problems.pictures
-    rows = [
-        jax.tree.map(lambda x, i=i: jnp.asarray(x[i]), scenes)
-        for i in range(len(problems.pictures))
-    ]
-    jax.block_until_ready(explain(*rows[0]))
-    tables, seconds = [], []
-    for row in tqdm(rows, desc="lido", unit="scene"):
+    @jax.jit
+    def choose(table, picture):
+        chosen = choose_shapes(table, _linear(picture), library)
+        return chosen, unanimous_votes(chosen)
+
+    def paths(*scenes, label):
+        tables, seconds = _timed(explain, scenes, label)
+        return Paths(tables, seconds[:, None] * np.arange(num_steps + 1) / num_steps)
+
+    pictures = problems.pictures
+    lido = paths(problems.guesses, problems.votes, pictures, label="lido")
+    ends = jax.tree.map(lambda x: x[:, -1], lido.tables)
+    starts, seconds = _timed(choose, (ends, pictures), "shapes")
+    again = paths(*starts, pictures, label="lido again")
+    later = again.seconds + (lido.seconds[:, -1] + seconds)[:, None]
+    both = lido.tables, again.tables
+    tables = jax.tree.map(lambda x, y: np.concatenate([x, y], 1), *both)
+    seconds = np.concatenate([lido.seconds, later], 1)
+    return {"lido": lido, "chosen": Paths(tables, seconds)}
+
+
+def _linear(picture):
+    return linear_from_srgb(picture / 255.0)
+
+
+def _timed(function: Callable, scenes: tuple, label: str):
+    """What a compiled function says of each scene, stacked, and `[M]` seconds."""
+    num = len(jax.tree.leaves(scenes)[0])
+    rows = [jax.tree.map(lambda x, i=i: jnp.asarray(x[i]), scenes) for i in range(num)]
+    jax.block_until_ready(function(*rows[0]))
+    results, seconds = [], []
+    for row in tqdm(rows, desc=label, unit="scene"):
         start = time.perf_counter()
-        tables.append(jax.block_until_ready(explain(*row)))
+        results.append(jax.block_until_ready(function(*row)))
         seconds.append(time.perf_counter() - start)
-    share = np.arange(num_steps + 1) / num_steps
-    return Paths(_stack(tables), np.array(seconds)[:, None] * share)
+    return _stack(results), np.array(seconds)
 
 
 def limited(search: Search, config: Config) -> Search:
@@ -120,7 +145,7 @@ def search_paths(
         picture = problems.pictures[i]
         file = folder / f"{name}-{_digest(table, picture, search)}.npz"
         if not file.exists():
-            found = minimize(table, linear_from_srgb(picture / 255.0))
+            found = minimize(table, _linear(picture))
             seconds = cumulative_seconds(found.info)
             write_tables(file, found.trajectory, seconds=seconds)
         paths.append(Paths(*read_tables(file, "seconds")))
@@ -178,8 +203,8 @@ def picture_maker(
         seen = render(scene)
         index, picture = seen.object_index, jnp.clip(seen.rgb, 0, 1)
         if is_matched:
-            linear = linear_from_srgb(observed / 255.0)
-            picture = match_brightness(picture, linear, index, 1 + len(table.mask))
+            num = 1 + len(table.mask)
+            picture = match_brightness(picture, _linear(observed), index, num)
         return index, display(picture)
 
     return jax.jit(lambda *scenes: jax.lax.map(lambda scene: one(*scene), scenes))
@@ -248,7 +273,7 @@ __all__ = [
     "Paths",
     "errors_of",
     "last_tables",
-    "lido_paths",
+    "learned_paths",
     "limited",
     "picture_maker",
     "scores_of",

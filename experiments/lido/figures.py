@@ -51,7 +51,7 @@ def error_against_time_png(errors: Errors, seconds: Mapping[str, np.ndarray]) ->
     left = positive.min() / 2 if positive.size else 1.0
     figure, panels = _panels()
     for (name, source), axes in zip(SETS.items(), panels, strict=False):
-        for method in METHODS:
+        for method in reversed(METHODS):  # that with shapes tried begins as LiDO does
             curve = in_table_units(name, median_curve(errors[method][source]))
             axes.plot(
                 np.maximum(times[method], left), curve, drawstyle="steps-post",

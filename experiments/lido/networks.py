@@ -35,7 +35,7 @@ class Trained(NamedTuple):
     Attributes:
       networks: detector and initialization networks.
       params: their parameters.
-      predict: the Prediction Network, asked about each view that it has learned from.
+      predict: the Prediction Network, asked about one view after the other.
     """
 
     networks: GuessNetworks
@@ -65,10 +65,11 @@ def load_trained(
 
 
 def trained_predictor(config: Config, params: PyTree, fov_rad=FOV_RAD) -> PredictFn:
-    """What a refinement asks: the network, in turn about each view it has learned from.
+    """What a refinement asks: the network, about one view after the other.
 
     Args:
-      config: widths, and which views there were.
+      config: widths; whether it has learned from channels in other orders and from
+        mirrors, and so can be asked about such views.
       params: parameters of the Prediction Network.
       fov_rad: `[]` vertical field of view of the pictures, radians.
 

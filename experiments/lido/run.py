@@ -13,7 +13,7 @@ from experiments.lido.evaluate import (
     Paths,
     errors_of,
     last_tables,
-    lido_paths,
+    learned_paths,
     limited,
     picture_maker,
     scores_of,
@@ -40,7 +40,7 @@ from experiments.lido.sources import (
     examples_on_the_way,
     way_maker,
 )
-from experiments.lido.statistics import evaluation_metrics
+from experiments.lido.statistics import LEARNED, evaluation_metrics
 from experiments.lido.tables import image_table, latent_table, time_table
 from experiments.lido.train import train_guess, train_predictor
 from experiments.losses import write_losses
@@ -52,7 +52,7 @@ from ivg.scene.library import MeshLibrary
 from ivg.scene.shapes.families import held_out_library, tabletop_library
 
 _NUM_EXAMPLES = 8  # rows of the contact sheet
-_LEARNED = ("initial", "lido")  # latents that say how rich pictures are lit
+_AS_LIT = ("initial", *LEARNED)  # latents that say how rich pictures are lit
 _NOT_OF_TRAINING = ("num_scenes", "num_tune", "num_iterations", "search_iterations")
 
 
@@ -141,6 +141,7 @@ def train_in_stages(
     )
 
     def three():
+        # About the picture as it is: the shipped networks come from such estimates.
         predict = network_predictor(predictor_of(config), first)
         explain = way_maker(predict, library, config.way_steps)
         third = examples_on_the_way(config, scenes, guess, explain, make_examples)
@@ -153,6 +154,8 @@ def train_in_stages(
 
 def run_evaluation(config: Config, output: str, checkpoint: str) -> dict[str, float]:
     """Compares LiDO with the two searches on the test set and on a second one.
+
+    LiDO keeps the shapes of the first guess; a fourth method lets it try others.
 
     The second one comes from another renderer, with shapes and textures that no other
     set has. It stands for the photographs of the paper's Table 4.
@@ -190,7 +193,7 @@ def run_evaluation(config: Config, output: str, checkpoint: str) -> dict[str, fl
 def run_methods(
     config: Config, predict: PredictFn, problems: Problems, library, folder
 ) -> dict[str, Paths]:
-    """LiDO and the two searches on the same scenes.
+    """All methods on the same scenes.
 
     Args:
       config: iterations.
@@ -200,11 +203,11 @@ def run_methods(
       folder: results of the searches go to `searches` in it.
 
     Returns:
-      `Paths` of "lido", "gbo" and "simplex".
+      `Paths` of each of `METHODS`.
     """
     gbo, simplex = limited(GBO, config), limited(SIMPLEX, config)
-    return {
-        "lido": lido_paths(predict, problems, library, config.num_iterations),
+    learned = learned_paths(predict, problems, library, config.num_iterations)
+    return learned | {
         "gbo": search_paths("gbo", gbo, problems, library, folder / "searches"),
         "simplex": search_paths(
             "simplex", simplex, problems, library, folder / "searches"
@@ -223,7 +226,7 @@ def report(
     """Tables, figures and the dictionary of a comparison.
 
     Args:
-      paths: `Paths` of "lido", "gbo" and "simplex".
+      paths: `Paths` of each of `METHODS`.
       problems: scenes.
       library: shapes of the estimates.
       true_library: shapes of the truth.
@@ -246,7 +249,7 @@ def report(
     plain = picture_maker(library, size_px)
     matched = picture_maker(library, size_px, is_matched=True)
     scored = {
-        name: scores_of(tables, nodes, problems, matched if name in _LEARNED else plain)
+        name: scores_of(tables, nodes, problems, matched if name in _AS_LIT else plain)
         for name, tables in ends.items()
     }
     precision, recall = precision_and_recall(

@@ -14,7 +14,9 @@ from collections.abc import Mapping
 import numpy as np
 import scipy.stats
 
-METHODS = ("gbo", "simplex", "lido")
+SEARCHES = ("gbo", "simplex")
+LEARNED = ("lido", "chosen")
+METHODS = (*SEARCHES, *LEARNED)
 STATES = ("initial", *METHODS)
 SIGNIFICANCE = 0.05
 _ROUNDING = 1e-6  # of errors of latents that are right, in single precision
@@ -170,7 +172,8 @@ def latent_metrics(errors: Errors, prefix: str = "") -> dict[str, float]:
     Returns:
       For each set `s` of `SETS`: `initial_s`, the median error of the first entry
       (size in per cent); `improvement_{method}_s` and `hard_{method}_s` in per cent;
-      `p_lido_gbo_s` and `p_lido_simplex_s`, over objects or scenes.
+      `p_{learned}_{search}_s` for each of `LEARNED` and `SEARCHES`, over objects or
+      scenes.
     """
     metrics = {}
     for name, source in SETS.items():
@@ -180,9 +183,9 @@ def latent_metrics(errors: Errors, prefix: str = "") -> dict[str, float]:
         for method, (first, last) in ends.items():
             metrics[f"improvement_{method}_{name}"] = improvement(first, last)
             metrics[f"hard_{method}_{name}"] = hard_improved(first, last)
-        for other in ("gbo", "simplex"):
-            p = paired_p(ends["lido"][1], ends[other][1])
-            metrics[f"p_lido_{other}_{name}"] = p
+        for mine, other in itertools.product(LEARNED, SEARCHES):
+            p = paired_p(ends[mine][1], ends[other][1])
+            metrics[f"p_{mine}_{other}_{name}"] = p
     return {prefix + name: value for name, value in metrics.items()}
 
 
@@ -199,7 +202,7 @@ def image_metrics(
     Returns:
       `iou_{object,ground}_{state}` in per cent and `mse_{object,ground}_{state}` in
       thousandths, means over objects or scenes without NaN; for each of these scores
-      `s`, `p_lido_gbo_s` and `p_lido_simplex_s`.
+      `s`, `p_{learned}_{search}_s` for each of `LEARNED` and `SEARCHES`.
     """
     metrics = {}
     for score, part in itertools.product(("iou", "mse"), ("object", "ground")):
@@ -209,9 +212,9 @@ def image_metrics(
             known = values[np.isfinite(values)]
             mean = np.mean(known) if known.size else np.nan
             metrics[f"{name}_{state}"] = float(mean)
-        for other in ("gbo", "simplex"):
-            p = paired_p(scores["lido"][name], scores[other][name])
-            metrics[f"p_lido_{other}_{name}"] = p
+        for mine, other in itertools.product(LEARNED, SEARCHES):
+            p = paired_p(scores[mine][name], scores[other][name])
+            metrics[f"p_{mine}_{other}_{name}"] = p
     return {prefix + name: value for name, value in metrics.items()}
 
 
@@ -265,8 +268,10 @@ def _ends(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 __all__ = [
     "GLOBAL_SETS",
+    "LEARNED",
     "METHODS",
     "OBJECT_SETS",
+    "SEARCHES",
     "SETS",
     "SIGNIFICANCE",
     "STATES",

@@ -7,7 +7,13 @@ whose latents nobody knows).
 
 from collections.abc import Mapping, Sequence
 
-from experiments.lido.statistics import METHODS, SIGNIFICANCE, STATES
+from experiments.lido.statistics import (
+    LEARNED,
+    METHODS,
+    SEARCHES,
+    SIGNIFICANCE,
+    STATES,
+)
 from experiments.tables import markdown_table
 
 UNITS = {
@@ -19,7 +25,13 @@ UNITS = {
     "camera": "px of 256",
     "ground_colour": "RMSE",
 }
-TITLES = {"initial": "initial", "gbo": "GBO", "simplex": "Simplex", "lido": "LiDO"}
+TITLES = {
+    "initial": "initial",
+    "gbo": "GBO",
+    "simplex": "Simplex",
+    "lido": "LiDO",
+    "chosen": "LiDO, shapes tried",
+}
 PAPER_INITIAL = {
     "position": 3.23, "colour": 0.027, "size": 7.08, "azimuth": 9.15,
     "illumination": 0.23, "camera": 1.47, "ground_colour": 0.021,
@@ -76,8 +88,9 @@ def latent_table(metrics: Mapping[str, float], prefix: str = "") -> str:
 
     Returns:
       Markdown table with a row per set of latents. Without a prefix, the paper's
-      figures are in brackets; an asterisk marks LiDO where its median error is the
-      lowest and the signed-rank test tells it from both others.
+      figures are in brackets; an asterisk marks LiDO, and LiDO with shapes tried, where
+      the median error is lower than by both searches and the signed-rank test tells it
+      from both.
     """
     heads = [
         "latents", "unit", "median error at first",
@@ -95,15 +108,19 @@ def _latent_cells(metrics: Mapping[str, float], name: str, prefix: str) -> list[
     def of(figure):
         return metrics[f"{prefix}{figure}_{name}"]
 
-    lowered = [f"{of(f'improvement_{m}'):.1f}" for m in METHODS]
+    values = f"{prefix}improvement_{{}}_{name}", f"{prefix}p_{{}}_{{}}_{name}"
+    lowered = [
+        f"{of(f'improvement_{m}'):.1f}{_star(metrics, m, *values)}" for m in METHODS
+    ]
     hard = [f"{of(f'hard_{m}'):.0f}" for m in METHODS]
-    values = f"{prefix}improvement_{{}}_{name}", f"{prefix}p_lido_{{}}_{name}"
-    lowered[-1] += "*" if _is_best(metrics, *values) else ""
-    cells = [f"{of('initial'):.3g}", *lowered, *hard]
+    first = f"{of('initial'):.3g}"
     if prefix:
-        return cells
-    paper = PAPER_INITIAL[name], *PAPER_IMPROVEMENT[name], *PAPER_HARD[name]
-    return _beside(cells, paper)
+        return [first, *lowered, *hard]
+    return [
+        *_beside([first], [PAPER_INITIAL[name]]),
+        *_beside(lowered, PAPER_IMPROVEMENT[name]),
+        *_beside(hard, PAPER_HARD[name]),
+    ]
 
 
 def image_table(metrics: Mapping[str, float], prefix: str = "") -> str:
@@ -119,10 +136,13 @@ def image_table(metrics: Mapping[str, float], prefix: str = "") -> str:
     """
     rows = []
     for score, title in _SCORES.items():
-        cells = [f"{metrics[f'{prefix}{score}_{state}']:.1f}" for state in STATES]
-        values = f"{prefix}{score}_{{}}", f"{prefix}p_lido_{{}}_{score}"
-        is_best = _is_best(metrics, *values, sign=-1 if "mse" in score else 1)
-        cells[-1] += "*" if is_best else ""
+        values = f"{prefix}{score}_{{}}", f"{prefix}p_{{}}_{{}}_{score}"
+        sign = -1 if "mse" in score else 1
+        cells = [
+            f"{metrics[f'{prefix}{score}_{state}']:.1f}"
+            + _star(metrics, state, *values, sign=sign)
+            for state in STATES
+        ]
         rows.append([title, *_beside(cells, PAPER_IMAGES[prefix][score])])
     return markdown_table(["score", *(TITLES[state] for state in STATES)], rows)
 
@@ -142,23 +162,26 @@ def time_table(metrics: Mapping[str, float], prefix: str = "") -> str:
     return markdown_table(heads, [["seconds per scene", *times]])
 
 
-def _is_best(
-    metrics: Mapping[str, float], value: str, chance: str, sign: int = 1
-) -> bool:
-    """Whether LiDO is better than both others, and not by chance.
+def _star(
+    metrics: Mapping[str, float], method: str, value: str, chance: str, sign: int = 1
+) -> str:
+    """An asterisk if a learned method beats both searches, and not by chance.
 
-    Names of figures have a gap for the method; more is better where the sign is one.
+    Names of figures have gaps for methods; more is better where the sign is one.
     """
-    lido = metrics[value.format("lido")]
-    return all(
-        sign * (lido - metrics[value.format(other)]) > 0
-        and metrics[chance.format(other)] < SIGNIFICANCE
-        for other in ("gbo", "simplex")
+    is_best = method in LEARNED and all(
+        sign * (metrics[value.format(method)] - metrics[value.format(other)]) > 0
+        and metrics[chance.format(method, other)] < SIGNIFICANCE
+        for other in SEARCHES
     )
+    return "*" if is_best else ""
 
 
 def _beside(cells: Sequence[str], paper: Sequence[float]) -> list[str]:
-    return [f"{ours} ({theirs})" for ours, theirs in zip(cells, paper, strict=True)]
+    """Cells with the paper's figures, which has none for the last methods."""
+    figures = [f" ({figure})" for figure in paper]
+    figures += [""] * (len(cells) - len(paper))
+    return [ours + theirs for ours, theirs in zip(cells, figures, strict=True)]
 
 
 __all__ = [

@@ -231,8 +231,8 @@ def network_predictor(
       params: its parameters.
       fov_rad: `[]` vertical field of view, radians.
       views: `View` `[V]` in which the network sees the picture, one after the other
-        from step to step; the picture as it is if absent. With the steps of
-        `step_size` the latents become the mean of all predictions, so that what the
+        from step to step; the picture as it is if absent. The latents become the mean
+        of their first values and all predictions (`step_size`), so that what the
         network gets wrong in one view only averages out, at no cost.
 
     Returns:

@@ -114,7 +114,7 @@ def test_without_a_guess_the_objects_are_found(tmp_path):
     assert metrics["iou_final"] > metrics["iou_initial"] > 0.5
 
 
-def test_free_shapes_are_chosen_in_a_last_step(library, truth):
+def test_free_shapes_are_chosen_between_two_refinements(library, truth):
     picture = render_tabletop(truth, library, height=256, width=256)
     ticks = []
     view = View(np.asarray(picture), library, FOV_RAD, lambda: ticks.append(1))
@@ -124,11 +124,12 @@ def test_free_shapes_are_chosen_in_a_last_step(library, truth):
         return opinions_of_table(table, votes)
 
     found = by_lido(view, start, None, stay, 2, has_free_shapes=True)
-    assert found.trajectory.shape[:, 0].tolist() == [4, 4, 4, 1]
+    assert found.trajectory.shape[:, 0].tolist() == [4, 4, 4, 1, 1, 1]
     energies = found.info["energy"]
-    assert len(ticks) == len(energies) == 4  # the last tick is that of the energies
+    assert len(ticks) == len(energies) == 6  # the last tick is that of the energies
     np.testing.assert_allclose(energies[:3], energies[0], rtol=1e-4)
     assert energies[3] < energies[2]
+    np.testing.assert_allclose(energies[3:], energies[3], rtol=1e-4)
     others = found.params.replace(shape=start.shape)
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), others, start

@@ -30,7 +30,7 @@ def has_colour(image, colour):
 def made_up(scenes=6, fill=None):
     rng = np.random.default_rng(0)
     errors, seconds = {}, {}
-    for i, (method, steps) in enumerate(zip(METHODS, (5, 5, 9), strict=True)):
+    for i, (method, steps) in enumerate(zip(METHODS, (5, 5, 9, 19), strict=True)):
         fall = np.exp(-np.linspace(0, 1 + i, steps + 1))
         several = rng.random((scenes, 1, 4)) * fall[:, None]
         several[:, :, -1] = np.nan
@@ -49,7 +49,7 @@ def test_curves_and_densities(fill):
     for data in (error_against_time_png(errors, seconds), error_changes_png(errors)):
         image = pixels(data)
         assert image.shape == (624, 1440, 3)
-        assert all(has_colour(image, colour) for colour in COLOURS[:3])
+        assert all(has_colour(image, colour) for colour in COLOURS[: len(METHODS)])
     pyplot = sys.modules.get("matplotlib.pyplot")  # perhaps of another test
     assert pyplot is None or not pyplot.get_fignums()
 
@@ -79,7 +79,7 @@ def test_examples():
     index = np.zeros((2, 32, 32), int)
     index[:, 8:24, 8:24] = 1
     image = pixels(examples_png(observed, rendered, index, cell_px=64))
-    assert image.shape == (30 + 2 * 70, 6 + 5 * 70, 3)
+    assert image.shape == (30 + 2 * 70, 6 + 6 * 70, 3)
     assert image[31:, 80:].min() < 60  # the black outlines
     plain = pixels(examples_png(observed, rendered, 0 * index, cell_px=64))
     assert plain[31:, 80:].min() > 150

@@ -21,7 +21,10 @@ CYCLE = view_cycle()
 
 
 def views_of(cycle):
-    return [jax.tree.map(lambda x, i=i: jnp.asarray(x[i]), cycle) for i in range(6)]
+    return [
+        jax.tree.map(lambda x, i=i: jnp.asarray(x[i]), cycle)
+        for i in range(len(cycle.order))
+    ]
 
 
 def look(params, patches, latents, key=None):

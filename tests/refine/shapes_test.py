@@ -9,6 +9,7 @@ from ivg.data.tabletop import sample_tabletop
 from ivg.energy.tabletop import render_tabletop
 from ivg.refine.shapes import choose_shapes
 from ivg.scene.shapes.families import tabletop_library
+from ivg.scene.tabletop import OBJECT_CLASSES
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -17,10 +18,11 @@ SIZE = 128
 
 @pytest.fixture(scope="module")
 def scene(compile_quickly):
-    """Shapes, latents of a table-top with empty places, and its picture."""
+    """Shapes, latents of one object of each class and an empty place, its picture."""
     library = tabletop_library()
-    truth = jax.jit(lambda key: sample_tabletop(key, library, 4))(jax.random.key(3))
+    truth = jax.jit(lambda key: sample_tabletop(key, library, 4))(jax.random.key(7))
     truth = truth.replace(mask=truth.mask.at[3].set(False))
+    assert sorted(truth.class_id[truth.mask].tolist()) == [0, 1, 2]
     draw = jax.jit(lambda t: render_tabletop(t, library, height=SIZE, width=SIZE))
     choose = jax.jit(lambda t, picture: choose_shapes(t, picture, library))
     return library, truth, jnp.clip(draw(truth), 0, 1), choose
@@ -41,6 +43,19 @@ def test_true_shapes_are_found_and_nothing_else_changes(scene):
     np.testing.assert_array_equal(found.shape[truth.mask], truth.shape[truth.mask])
     others = found.replace(shape=truth.shape)
     jax.tree.map(np.testing.assert_array_equal, others, truth)
+
+
+def test_what_was_taken_for_the_other_end_is_turned(scene):
+    """Bananas and staplers; a mug whose handle is on the other side stays so."""
+    library, truth, picture, choose = scene
+    is_mug = truth.class_id == OBJECT_CLASSES.index("mug")
+    start = _wrong(library, truth)
+    found = choose(start.replace(azimuth_rad=truth.azimuth_rad + np.pi), picture)
+    turned = np.cos(found.azimuth_rad - truth.azimuth_rad)
+    expected = np.where(is_mug, -1, 1)
+    np.testing.assert_allclose(turned[truth.mask], expected[truth.mask], atol=1e-5)
+    right = truth.mask & ~is_mug
+    np.testing.assert_array_equal(found.shape[right], truth.shape[right])
 
 
 def test_classes_of_the_library_may_be_in_any_order(scene):
@@ -78,4 +93,6 @@ def test_what_is_not_seen_keeps_its_shape(scene):
     start = _wrong(library, truth).replace(position_m=behind)
     found = choose(start, picture)
     unseen = ~truth.mask | (jnp.arange(len(truth.mask)) == 0)
-    np.testing.assert_array_equal(found.shape[unseen], start.shape[unseen])
+    for name in ("shape", "azimuth_rad"):
+        mine, its = (getattr(t, name)[unseen] for t in (found, start))
+        np.testing.assert_array_equal(mine, its)
