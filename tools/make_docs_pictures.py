@@ -1,6 +1,5 @@
-"""Makes the pictures of docs/ and README.md.
+"""Makes pictures of docs/; those of LiDO are made by tools/make_lido_pictures.py.
 
-python -m experiments.explain --output=OUT/explain
 python -m experiments.explain --output=OUT/coffee --objects=mug --refiner=gradient \
     --image=experiments/assets/pictures/coffee.png
 python -m experiments.explain --output=OUT/tabletop_0 --objects=mug \
@@ -33,7 +32,6 @@ from ivg.viz.contact_sheet import contact_sheet
 from ivg.viz.picture import png_bytes
 
 COPIED = {
-    "explain/summary.png": "summary.png",
     "coffee/overlay.png": "overlay.png",
     "tabletop_0/summary.png": "tabletop_0.png",
     "refine_tabletop/scenes.png": "refined.png",

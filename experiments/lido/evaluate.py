@@ -71,20 +71,26 @@ def learned_paths(
         chosen = choose_shapes(table, _linear(picture), library)
         return chosen, unanimous_votes(chosen)
 
-    def paths(*scenes, label):
-        tables, seconds = _timed(explain, scenes, label)
-        return Paths(tables, seconds[:, None] * np.arange(num_steps + 1) / num_steps)
-
     pictures = problems.pictures
-    lido = paths(problems.guesses, problems.votes, pictures, label="lido")
+    lido = _paths(explain, (problems.guesses, problems.votes, pictures), "lido")
     ends = jax.tree.map(lambda x: x[:, -1], lido.tables)
     starts, seconds = _timed(choose, (ends, pictures), "shapes")
-    again = paths(*starts, pictures, label="lido again")
-    later = again.seconds + (lido.seconds[:, -1] + seconds)[:, None]
-    both = lido.tables, again.tables
-    tables = jax.tree.map(lambda x, y: np.concatenate([x, y], 1), *both)
-    seconds = np.concatenate([lido.seconds, later], 1)
-    return {"lido": lido, "chosen": Paths(tables, seconds)}
+    again = _paths(explain, (*starts, pictures), "lido again")
+    return {"lido": lido, "chosen": _join(lido, again, seconds)}
+
+
+def _paths(explain: Callable, scenes: tuple, label: str) -> Paths:
+    tables, seconds = _timed(explain, scenes, label)
+    num_steps = tables.mask.shape[1] - 1
+    return Paths(tables, seconds[:, None] * np.arange(num_steps + 1) / num_steps)
+
+
+def _join(first: Paths, second: Paths, between: np.ndarray) -> Paths:
+    """Two paths, one after the other, with `[M]` seconds between them."""
+    later = second.seconds + (first.seconds[:, -1] + between)[:, None]
+    joined = first.tables, second.tables
+    tables = jax.tree.map(lambda x, y: np.concatenate([x, y], 1), *joined)
+    return Paths(tables, np.concatenate([first.seconds, later], 1))
 
 
 def _linear(picture):
