@@ -18,6 +18,7 @@ import jax
 import numpy as np
 
 from experiments.lido.config import PRESETS, SHIPPED, Config
+from experiments.lido.evaluate import Paths, errors_of
 from experiments.lido.guesses import (
     Problems,
     guess_maker,
@@ -30,7 +31,6 @@ from experiments.lido.statistics import SETS, in_table_units, median_curve
 from experiments.lido.tables import UNITS
 from experiments.lido.train import train_guess
 from experiments.tables import markdown_table
-from ivg.metrics.tabletop import tabletop_errors
 from ivg.scene.shapes.families import tabletop_library
 
 
@@ -51,9 +51,10 @@ def cells(problems: Problems) -> list[str]:
     """Precision, recall, and the median error of each set of latents."""
     found = problems.guesses, problems.truths, problems.pairs
     shares = [f"{100 * share:.1f}" for share in precision_and_recall(*found)]
-    errors = jax.jit(jax.vmap(tabletop_errors))(problems.guesses, problems.found)
+    start = jax.tree.map(lambda x: x[:, None], problems.guesses)
+    errors = errors_of(Paths(start, np.zeros(start.mask.shape[:2])), problems)
     medians = [
-        in_table_units(name, median_curve(np.asarray(errors[source])[:, None])[0])
+        in_table_units(name, median_curve(errors[source])[0])
         for name, source in SETS.items()
     ]
     return shares + [f"{median:.3g}" for median in medians]
